@@ -1,0 +1,47 @@
+# Each target does its own set-up; a second run starts at once. `make demo ARGS=--once` ends by itself.
+SHELL := /bin/sh
+PY := .venv/bin/python
+ARGS ?=
+
+.PHONY: help demo test check bench lock format clean
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: .venv/.runtime prometheus ## break a simulated fleet and watch the bot find out why
+	@$(PY) -m sandbox $(ARGS)
+
+test: .venv/.development prometheus ## the whole test suite, on real processes
+	@$(PY) -m pytest $(ARGS)
+
+check: .venv/.development prometheus ## lint, types, layers, Prometheus configuration
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy sre_bot sandbox scripts tests sre_bot_slack.py sre_mcp_server.py
+	@.venv/bin/lint-imports
+	@promtool check config config/prometheus.yml
+
+bench: .venv/.development prometheus ## the measurements of docs/benchmarks.md
+	@$(PY) -m benchmarks $(ARGS)
+
+format: .venv/.development ## apply the formatter and the safe fixes
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+lock: .venv/.development ## pin the newest allowed dependencies, with hashes and without download addresses
+	@scripts/lock.sh
+
+clean: ## remove what the sandbox and the tools left
+	@rm -rf var .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+.PHONY: prometheus
+prometheus:
+	@scripts/ensure_prometheus.sh
+
+.venv/.runtime: requirements.txt
+	@scripts/ensure_venv.sh requirements.txt
+	@touch $@
+
+.venv/.development: requirements-dev.txt
+	@scripts/ensure_venv.sh requirements-dev.txt
+	@touch .venv/.runtime $@

@@ -1,0 +1,144 @@
+"""The answer of an investigation, in Markdown for a phone: verdict, impact, confidence, change, one next step, evidence."""
+
+from __future__ import annotations
+
+from .diagnosis import Diagnosis
+from .evidence import (
+    NOTABLE_RATIO,
+    bullets,
+    deployment_lines,
+    evidence,
+    figures,
+    health_lines,
+    history_lines,
+    log_lines,
+    quote,
+    setting,
+    settings_changed,
+    unseen_lines,
+)
+
+NO_CHANGE_MADE = "I have changed nothing: a person decides and does this."
+
+
+def no_tools() -> str:
+    """Answer for a session to which no tool was offered."""
+    return _report(
+        verdict="INCONCLUSIVE: this session has no tool that reads the services, so nothing was looked at.",
+        impact="unknown.",
+        confidence="none, in either direction.",
+        changed="unknown.",
+        step="check that the tool server of the bot runs, and ask again.",
+        lines=[],
+    )
+
+
+def full(found: Diagnosis) -> str:
+    """Answer at the end of an investigation."""
+    return {"healthy": _healthy, "failing": _failing, "inconclusive": _inconclusive}[found.verdict](found)
+
+
+def because(found: Diagnosis) -> str:
+    """The end of the sentence "x is failing", with the cause where there is one."""
+    change = found.change
+    if found.pool_exhausted and change:
+        return (
+            f" because its database connection pool is exhausted: {setting(change)} in the deployment at {change.time}."
+        )
+    if found.pool_exhausted:
+        return ": its database connection pool is exhausted. What shrank or leaks it is not in what I could read."
+    if change:
+        return f"; the likely cause is the deployment at {change.time}: {setting(change)}."
+    return "; the cause is not established."
+
+
+def next_step(found: Diagnosis) -> str:
+    """The one thing to do next, exact where a change is known."""
+    change = found.change
+    if change and change.before.startswith("("):
+        return f"remove `{change.key}` from the configuration of {change.service} and redeploy it. {NO_CHANGE_MADE}"
+    if change:
+        return (
+            f"set `{change.key}={change.before}` (now {change.after}) in the configuration of {change.service}, then "
+            f"redeploy {change.service}. {NO_CHANGE_MADE}"
+        )
+    name = found.suspect.name if found.suspect else found.firing[0].service if found.firing else "the service"
+    return f"ask the owner of {name} to look at the evidence below. {NO_CHANGE_MADE}"
+
+
+def _healthy(found: Diagnosis) -> str:
+    peaks = [sample for sample in found.error_history if sample.largest > NOTABLE_RATIO]
+    lines = health_lines(found) + history_lines(found) + deployment_lines(found) + unseen_lines(found)
+    missing = ", ".join(dict.fromkeys(tool for tool, _ in found.unseen))
+    past = "".join(f" {s.labels} had an error ratio of {s.largest:.1%} at {s.at}; that is over." for s in peaks)
+    return _report(
+        verdict=f"nothing is wrong now: every service is within its thresholds and no alert fires.{past}"
+        if not missing
+        else f"nothing is wrong in what I could read (not seen: {missing}).{past}",
+        impact="none that can be measured.",
+        confidence="medium: not everything could be read." if missing else "high: health, alerts and metrics agree.",
+        changed=settings_changed(found.changes),
+        step="none. If users still see errors, send me the service and the time.",
+        lines=lines,
+    )
+
+
+def _failing(found: Diagnosis) -> str:
+    suspect, change = found.suspect, found.change
+    alert = f"{found.firing[0].name} fires for {found.firing[0].service}" if found.firing else ""
+    return _report(
+        verdict=f"{suspect.name} is failing{because(found)}" if suspect else f"{alert}; the cause is not established.",
+        impact=_impact(found),
+        confidence=f"{found.confidence}: {_why_confident(found)}",
+        changed=settings_changed((change,)) if change else settings_changed(found.changes),
+        step=next_step(found),
+        lines=evidence(found),
+    )
+
+
+def _inconclusive(found: Diagnosis) -> str:
+    if found.unmeasured:
+        why = f"there is NO DATA for {', '.join(found.unmeasured)}, and absent is not healthy."
+    else:
+        why = "the health of the services could not be read, so I do not know whether anything is wrong."
+    leads = health_lines(found) + log_lines(found) + deployment_lines(found)
+    problems = found.health.problem or "find out why these services report no figures"
+    return _report(
+        verdict=f"INCONCLUSIVE: {why}",
+        impact="unknown.",
+        confidence="none, in either direction. I name no cause that I could not see.",
+        changed=settings_changed(found.changes) if found.deployments else "unknown.",
+        step=f"make the monitoring readable, then ask again. It says: {quote(problems, 240)}",
+        lines=leads + unseen_lines(found),
+    )
+
+
+def _impact(found: Diagnosis) -> str:
+    if found.suspect is None:
+        return "none measured: every figure is within its thresholds."
+    own = f"{found.suspect.name}: {figures(found.suspect)}."
+    others = [f"{service.name} ({figures(service)})" for service in found.others]
+    return f"{own} Also affected: {', '.join(others)}." if others else f"{own} No other service breaches a threshold."
+
+
+def _why_confident(found: Diagnosis) -> str:
+    if found.confidence == "high":
+        return "the pool is full, requests wait, and the newest change of that service cut this very pool."
+    if found.pool_exhausted:
+        return "the pool's exhaustion is measured, its reason is not."
+    if found.change:
+        return "the service changed before, but no figure ties that setting to the symptom."
+    return "the symptom is measured, a cause is not."
+
+
+def _report(*, verdict: str, impact: str, confidence: str, changed: str, step: str, lines: list[str]) -> str:
+    parts = [
+        f"**Verdict:** {verdict}",
+        f"**Impact:** {impact}",
+        f"**Confidence:** {confidence}",
+        f"**What changed:** {changed}",
+        f"**Next step:** {step}",
+    ]
+    if lines:
+        parts.append(f"**Evidence**\n{bullets(lines)}")
+    return "\n\n".join(parts)

@@ -1,0 +1,132 @@
+"""A request's messages, read as exchanges: what was asked, which tools were called, what they answered.
+
+The playbook sees nothing but this.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from .validation import blocks_of
+
+# Texts that the CLI itself adds to the conversation; nobody asked them.
+ADDED_BY_CLI = re.compile(
+    r"<system-reminder>.*?</system-reminder>"
+    r"|^\s*\[Request interrupted by user[^\]]*\]"
+    r"|^\s*Continue from where you left off\.?\s*$"
+    r"|^\s*Your response above was cut off mid-stream.*",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One tool call with its answer. `tool` is the short name, without the `mcp__server__` prefix."""
+
+    tool: str
+    arguments: dict[str, Any]
+    text: str
+    failed: bool
+
+
+@dataclass
+class Exchange:
+    """A question, the tool results that followed it, and what was said. Closed by a turn without a tool call."""
+
+    question: str
+    results: list[Result] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    closed: bool = False
+
+    def called(self, tool: str) -> bool:
+        """Tell whether the tool was called in this exchange."""
+        return any(result.tool == tool for result in self.results)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """All exchanges, oldest first (at least one), and the tools on offer: short name to full name."""
+
+    exchanges: tuple[Exchange, ...]
+    offered: dict[str, str]
+
+    @property
+    def current(self) -> Exchange:
+        """The exchange that awaits an answer."""
+        return self.exchanges[-1]
+
+    @property
+    def earlier(self) -> tuple[Exchange, ...]:
+        """The exchanges before the current one."""
+        return self.exchanges[:-1]
+
+    @property
+    def opening(self) -> bool:
+        """Whether the assistant has said nothing yet."""
+        return not any(exchange.said or exchange.results for exchange in self.exchanges)
+
+
+def read_conversation(body: dict[str, Any]) -> Conversation:
+    """Read a validated request body."""
+    exchanges: list[Exchange] = []
+    calls: dict[str, dict[str, Any]] = {}
+    for message in body["messages"]:
+        blocks = blocks_of(message["content"])
+        if message["role"] == "assistant":
+            _read_assistant(exchanges, blocks, calls)
+        elif message["role"] == "user":
+            _read_user(exchanges, blocks, calls)
+    return Conversation(tuple(exchanges) or (Exchange(""),), _offered(body.get("tools", [])))
+
+
+def user_texts(body: dict[str, Any]) -> list[str]:
+    """Return every text that users sent, oldest first, without what the CLI adds."""
+    return [
+        text
+        for message in body["messages"]
+        if message["role"] == "user"
+        for block in blocks_of(message["content"])
+        if (text := _asked(block))
+    ]
+
+
+def short_name(tool: str) -> str:
+    """`mcp__sre__get_logs` is `get_logs` here: the server's name is the client's choice."""
+    return tool.rsplit("__", 1)[-1]
+
+
+def _read_assistant(exchanges: list[Exchange], blocks: list[dict[str, Any]], calls: dict[str, dict[str, Any]]) -> None:
+    made = {str(block["id"]): block for block in blocks if block["type"] == "tool_use"}
+    calls.update(made)
+    exchanges[-1].said += [block["text"] for block in blocks if block["type"] == "text"]
+    exchanges[-1].closed = not made
+
+
+def _read_user(exchanges: list[Exchange], blocks: list[dict[str, Any]], calls: dict[str, dict[str, Any]]) -> None:
+    for block in blocks:
+        if block["type"] == "tool_result":
+            exchanges[-1].results.append(_result(block, calls))
+        elif asked := _asked(block):
+            # A message sent during a run belongs to the question that is being worked on.
+            if exchanges and not exchanges[-1].closed:
+                exchanges[-1].question = f"{exchanges[-1].question}\n{asked}".strip()
+            else:
+                exchanges.append(Exchange(asked))
+    if not exchanges:  # a first message without a word, for example an image alone
+        exchanges.append(Exchange(""))
+
+
+def _result(block: dict[str, Any], calls: dict[str, dict[str, Any]]) -> Result:
+    call = calls[block["tool_use_id"]]
+    text = "\n".join(part.get("text", "") for part in blocks_of(block.get("content")))
+    return Result(short_name(call["name"]), dict(call["input"]), text, bool(block.get("is_error")))
+
+
+def _asked(block: dict[str, Any]) -> str:
+    return ADDED_BY_CLI.sub("", block["text"]).strip() if block["type"] == "text" else ""
+
+
+def _offered(tools: list[dict[str, Any]]) -> dict[str, str]:
+    return {short_name(tool["name"]): tool["name"] for tool in tools if not tool.get("defer_loading")}

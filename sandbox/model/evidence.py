@@ -1,0 +1,126 @@
+"""The figures that were read, as lines of an answer. Each line quotes a tool; none is made up."""
+
+from __future__ import annotations
+
+import re
+
+from .diagnosis import POOL_MESSAGE, Diagnosis
+from .readings import Change, LogPattern, ServiceHealth
+
+WORDS = {
+    "error_rate": "error rate",
+    "latency_p99": "P99 latency",
+    "db_connections": "DB connections in use",
+    "db_waiting": "requests waiting for a connection",
+    "cpu": "CPU",
+    "memory": "memory",
+    "up": "up",
+    "requests": "requests",
+    "restarts": "restarts in 10 min",
+}
+LONGEST_QUOTE = 160
+NOTABLE_RATIO = 0.01  # the specification's warning threshold of the error rate
+
+
+def evidence(found: Diagnosis) -> list[str]:
+    """Every line that supports a failing verdict, strongest first."""
+    lines = [f"Health: {found.suspect.name} {found.suspect.state}, {figures(found.suspect)}"] if found.suspect else []
+    return [
+        *lines,
+        *pool_lines(found),
+        *log_lines(found),
+        *history_lines(found),
+        *alert_lines(found),
+        *unseen_lines(found),
+    ]
+
+
+def health_lines(found: Diagnosis) -> list[str]:
+    """One line per service."""
+    return [f"{service.name} {service.state}: {_main_figures(service)}" for service in found.health.services]
+
+
+def pool_lines(found: Diagnosis) -> list[str]:
+    """The suspect's pool, when it was read."""
+    pool = {key: f"{value:g}" for key, value in found.pool.items()}
+    if not pool:
+        return []
+    return [
+        f"Pool: {pool.get('active', '?')}/{pool.get('max', '?')} connections in use, {pool.get('waiting', '?')} waiting"
+    ]
+
+
+def log_lines(found: Diagnosis) -> list[str]:
+    """The most frequent error, with the count of all like it."""
+    lines = found.pool_logs or found.logs
+    if not lines:
+        return []
+    chosen = max(lines, key=lambda line: line.count)
+    return [
+        f"Logs: {sum(line.count for line in lines)} {chosen.level} lines like “{_message(chosen)}” ({chosen.service})"
+    ]
+
+
+def history_lines(found: Diagnosis) -> list[str]:
+    """The error ratio over the last 15 minutes, where it is notable."""
+    return [
+        f"Error ratio of {sample.labels} over 15 min: {sample.last:.1%} now, {sample.largest:.1%} at most"
+        for sample in found.error_history[:4]
+        if sample.largest > NOTABLE_RATIO or found.verdict == "healthy"
+    ]
+
+
+def alert_lines(found: Diagnosis) -> list[str]:
+    """The alerts that fire."""
+    if not found.firing:
+        return []
+    alerts = [f"{a.name} on {a.service} ({a.severity.lower()}, since {a.since or '?'})" for a in found.firing[:4]]
+    return [f"Alerts firing: {', '.join(alerts)}"]
+
+
+def deployment_lines(found: Diagnosis) -> list[str]:
+    """The newest deployment, in the tool's words."""
+    return [f"Newest deployment: {quote(found.deployments[0])}"] if found.deployments else []
+
+
+def unseen_lines(found: Diagnosis) -> list[str]:
+    """What could not be seen, and why."""
+    return [f"Could not see ({tool}): {quote(why)}" for tool, why in dict(found.unseen).items()]
+
+
+def settings_changed(changes: tuple[Change, ...]) -> str:
+    """The newest changes, for **What changed**."""
+    shown = [f"{change.service} at {change.time}: {setting(change)}" for change in changes[:3]]
+    return f"{'; '.join(shown)}." if shown else "no setting, in the deployments that I could read."
+
+
+def setting(change: Change) -> str:
+    """One change: key, before, after."""
+    return f"`{change.key}` {change.before} → {change.after}"
+
+
+def figures(service: ServiceHealth) -> str:
+    """The figures in breach, with queue and restarts."""
+    signals = [*service.breached, *(s for s in ("db_waiting", "restarts") if (service.value(s) or 0) > 0)]
+    return ", ".join(f"{WORDS.get(s, s)} {service.figures.get(s, 'NO DATA')}" for s in signals)
+
+
+def bullets(lines: list[str]) -> str:
+    """A Markdown list."""
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def quote(text: str, limit: int = LONGEST_QUOTE) -> str:
+    """At most `limit` characters of the words of others."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _message(line: LogPattern) -> str:
+    """The part of a log line that says what failed, without the request it happened to."""
+    match = re.search(rf"[^:;]*(?:{POOL_MESSAGE.pattern}).*", line.message, re.IGNORECASE)
+    return quote(match[0].strip() if match else line.message)
+
+
+def _main_figures(service: ServiceHealth) -> str:
+    shown = (signal for signal in ("error_rate", "latency_p99", "db_connections") if signal in service.figures)
+    return ", ".join(f"{WORDS[signal]} {service.figures[signal]}" for signal in shown)

@@ -1,0 +1,39 @@
+"""Exact turns that a test enqueues for one conversation, in place of the playbook."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from .turn import Turn, turn_from_script
+
+
+class Scripts:
+    """Queues of turns by marker: a string that the conversation contains, so that parallel ones stay apart."""
+
+    def __init__(self) -> None:
+        self._queues: dict[str, deque[Turn]] = {}
+
+    def add(self, order: dict[str, Any]) -> None:
+        """Enqueue `{"marker": str, "turns": [turn, …]}`; a turn as in `turn_from_script`. Raises ValueError."""
+        marker, turns = order.get("marker"), order.get("turns")
+        if not isinstance(marker, str) or not marker or not isinstance(turns, list):
+            raise ValueError('a script is {"marker": "text in the conversation", "turns": [turn, …]}')
+        self._queues.setdefault(marker, deque()).extend([turn_from_script(turn) for turn in turns])
+
+    def clear(self) -> None:
+        """Forget all scripts."""
+        self._queues.clear()
+
+    def peek(self, conversation: str) -> Turn | None:
+        """Return the turn that is next for this conversation, and leave it in the queue."""
+        queue = self._queue(conversation)
+        return queue[0] if queue else None
+
+    def advance(self, conversation: str) -> None:
+        """Drop the turn that was just delivered."""
+        if queue := self._queue(conversation):
+            queue.popleft()
+
+    def _queue(self, conversation: str) -> deque[Turn] | None:
+        return next((queue for marker, queue in self._queues.items() if queue and marker in conversation), None)

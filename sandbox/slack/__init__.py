@@ -1,0 +1,45 @@
+"""A strict Slack on loopback: Web API, Socket Mode and a control API, in a process of its own.
+
+    python -m sandbox.slack [--host 127.0.0.1] [--port 0] [--ack-within 3] [--clock-rate 1]
+
+prints `slack stand-in listening on http://127.0.0.1:PORT` when it is ready. The app under test gets
+`http://127.0.0.1:PORT/api/` as its base URL, and everything else (sockets, response_url, uploads) from there.
+It refuses what Slack refuses, in Slack's words; what Slack lets pass and a careful app never does is noted
+as a violation, and every test asserts that there is none. State is in memory and ends with the process.
+
+Control API (JSON, no token):
+
+    GET  /sandbox/world                                  ids of team, app, bot, users, channels, dms; tokens; sockets
+    POST /sandbox/messages  {channel, user | bot, text, thread_ts?, attachments?, blocks?, files?, subtype?} -> {ts}
+                                                         channel: id, #name, or a person's id for the DM with the bot;
+                                                         user: id or name; bot: any name, such as "Alertmanager";
+                                                         text: as typed, `@SRE Bot` becomes a mention;
+                                                         files: [{name, content | base64, mimetype?}]
+    POST /sandbox/messages/edit    {channel, ts, text}   and /sandbox/messages/delete {channel, ts} -> {ts}
+    POST /sandbox/reactions        {channel, ts, user, name, remove?} -> {changed}
+    POST /sandbox/actions          {channel, ts, user, action_id, value?} -> {delivered}; 409 if no such control
+    POST /sandbox/home             {user, tab: home | messages}; GET /sandbox/home?user= -> {view}
+    GET  /sandbox/thread?channel=&ts=                    {messages, status}; a message has user, name, bot, ts,
+                                                         text (as on screen), notification (the text argument),
+                                                         markdown (what the app sent), blocks, attachments, files,
+                                                         edited, reactions, metadata, subtype, ephemeral_to?
+    GET  /sandbox/channel?channel=                       the same for a channel's top level, oldest first
+    GET  /sandbox/violations                             {violations: [{kind, detail, method, time}]}
+    GET  /sandbox/pings                                  {pings: [{channel, ts, how, kind, target, notified}]}
+    GET  /sandbox/calls?method=                          {calls: [{method, time, args, status, ok, error?, fault?,
+                                                         duration_ms, before_retry_after?}]}
+    GET  /sandbox/acks                                   {acks, unacked, redelivered}: envelope_id, event_id,
+                                                         kind, type, retry_attempt, socket, latency_ms, given_up?
+    GET  /sandbox/feed?after=                            server-sent events: message.posted, message.changed,
+                                                         message.deleted, message.ephemeral, reaction.added,
+                                                         reaction.removed, status, click, home, modal;
+                                                         resumes after Last-Event-ID
+    POST /sandbox/faults    {method, kind, count?, retry_after?, delay?, error?}; kind: drop_before, drop_after,
+                            ratelimited, http_500, slow, error; method may be "*"; {clear: true} forgets all
+    POST /sandbox/outage    {seconds}                    all of Slack is down, sockets are reset
+    POST /sandbox/sockets/disconnect {reason, count?}    warning, refresh_requested, link_disabled,
+                                                         too_many_websockets; close, reset, half_open
+    POST /sandbox/clock     {rate?, ack_within?}         the rate limits' clock, and the patience for an ack
+
+A wrong order is answered with 400 or 409 and {error}.
+"""

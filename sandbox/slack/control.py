@@ -1,0 +1,206 @@
+"""The control API, `/sandbox/…`: what a test, a demo or a person does to the workspace and reads from it.
+
+Documented in the package's docstring. It needs no token: the process listens on loopback only.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from sandbox.slack.clicks import CannotClick
+from sandbox.slack.faults import Fault
+from sandbox.slack.messages import as_people_see
+from sandbox.slack.people import BadOrder
+from sandbox.slack.sockets import REASONS
+from sandbox.slack.world import APP_ID, APP_TOKEN, BOT_ID, BOT_TOKEN, BOT_USER, TEAM_ID, Message
+
+if TYPE_CHECKING:
+    from sandbox.slack.app import StandIn
+
+Json = dict[str, Any]
+STATUS_LIVES = 120.0  # seconds; Slack: assistant.threads.setStatus
+
+
+class Control:
+    """The handlers; each takes JSON or a query and answers JSON."""
+
+    def __init__(self, stand_in: StandIn) -> None:
+        self.it = stand_in
+
+    def routes(self) -> list[web.RouteDef]:
+        """Everything under /sandbox."""
+        journal = self.it.journal
+        reads: dict[str, Callable[[web.Request], Json]] = {
+            "world": self.world,
+            "thread": self.thread,
+            "channel": self.channel,
+            "violations": lambda _: {"violations": journal.violations},
+            "pings": lambda _: {"pings": journal.pings},
+            "calls": self.calls,
+            "acks": self.acks,
+            "home": lambda request: {"view": self.it.world.homes.get(request.query.get("user", ""))},
+        }
+        orders: dict[str, Callable[[Json, web.Request], Awaitable[Json]]] = {
+            "messages": self.post,
+            "messages/edit": self.edit,
+            "messages/delete": self.delete,
+            "reactions": self.react,
+            "actions": self.click,
+            "home": self.open_home,
+            "faults": self.fault,
+            "outage": self.outage,
+            "sockets/disconnect": self.disconnect,
+            "clock": self.clock,
+        }
+        return [
+            *(web.get(f"/sandbox/{path}", _reading(read)) for path, read in reads.items()),
+            *(web.post(f"/sandbox/{path}", _ordering(order)) for path, order in orders.items()),
+            web.get("/sandbox/feed", self.feed),
+        ]
+
+    def world(self, _: web.Request) -> Json:
+        """Ids and tokens."""
+        world = self.it.world
+        return {
+            "team": TEAM_ID,
+            "app": APP_ID,
+            "bot": {"user": BOT_USER, "id": BOT_ID},
+            "tokens": {"bot": BOT_TOKEN, "app": APP_TOKEN},
+            "users": {user.mention: user.id for user in world.users.values()},
+            "usergroups": world.usergroups,
+            "channels": {c.name: c.id for c in world.channels.values() if c.kind != "im"},
+            "dms": {c.wire()["user"]: c.id for c in world.channels.values() if c.kind == "im"},
+            "sockets": self.it.sockets.count,
+        }
+
+    def thread(self, request: web.Request) -> Json:
+        """A thread as people see it, with its status line."""
+        channel = self.it.people.channel(request.query.get("channel"))
+        ts = request.query.get("ts", "")
+        parent = [channel.messages[ts]] if ts in channel.messages else []
+        unseen = [m for m in self.it.world.ephemerals if m.channel == channel.id and m.thread_ts == ts]
+        messages = sorted([*parent, *channel.replies(ts), *unseen], key=lambda message: message.ts)
+        status = self.it.world.statuses.get((channel.id, ts))
+        fresh = status if status and time.time() - status["since"] < STATUS_LIVES else None
+        return {"messages": self._seen(messages), "status": fresh}
+
+    def channel(self, request: web.Request) -> Json:
+        """A channel's top level as people see it, oldest first."""
+        channel = self.it.people.channel(request.query.get("channel"))
+        top = [m for m in channel.messages.values() if not m.is_reply or m.subtype == "thread_broadcast"]
+        return {"messages": self._seen(top)}
+
+    def calls(self, request: web.Request) -> Json:
+        """Every API call, or those of one method."""
+        method = request.query.get("method")
+        return {"calls": [call for call in self.it.journal.calls if method in (None, call["method"])]}
+
+    def acks(self, _: web.Request) -> Json:
+        """Every envelope, with latency; those never acknowledged; those that were redeliveries."""
+        acks = self.it.journal.acks
+        return {
+            "acks": acks,
+            "unacked": [ack for ack in acks if ack["latency_ms"] is None],
+            "redelivered": [ack for ack in acks if ack["retry_attempt"]],
+        }
+
+    async def post(self, order: Json, request: web.Request) -> Json:
+        """Somebody writes."""
+        return {"ts": self.it.people.post(order, str(request.url.origin())).ts}
+
+    async def edit(self, order: Json, _: web.Request) -> Json:
+        """Somebody edits."""
+        return {"ts": self.it.people.edit(order).ts}
+
+    async def delete(self, order: Json, _: web.Request) -> Json:
+        """Somebody deletes."""
+        return {"ts": self.it.people.delete(order).ts}
+
+    async def react(self, order: Json, _: web.Request) -> Json:
+        """Somebody reacts."""
+        return {"changed": self.it.people.react(order)}
+
+    async def click(self, order: Json, request: web.Request) -> Json:
+        """Somebody clicks."""
+        channel, message = self.it.people.message(order)
+        user = self.it.people.user(order.get("user"))
+        if user.id not in channel.members:
+            raise BadOrder(f"{user.mention} is not in {channel.id} and cannot click there")
+        origin, action = str(request.url.origin()), str(order.get("action_id"))
+        delivered = await self.it.clicks.click(origin, channel, message, user, action, order.get("value"))
+        return {"delivered": delivered}
+
+    async def open_home(self, order: Json, _: web.Request) -> Json:
+        """Somebody opens the app's Home or Messages tab."""
+        self.it.workspace.open_home(self.it.people.user(order.get("user")).id, str(order.get("tab", "home")))
+        return {}
+
+    async def fault(self, order: Json, _: web.Request) -> Json:
+        """Order a fault; `{"clear": true}` forgets all."""
+        if order.get("clear"):
+            self.it.faults.clear()
+        else:
+            self.it.faults.order(Fault(**order))
+        return {}
+
+    async def outage(self, order: Json, _: web.Request) -> Json:
+        """Everything but /sandbox is down for some seconds."""
+        await self.it.go_down(float(order.get("seconds", 1)))
+        return {}
+
+    async def disconnect(self, order: Json, _: web.Request) -> Json:
+        """End sockets in one of Slack's ways, or in a network's."""
+        reason = str(order.get("reason", "refresh_requested"))
+        if reason not in REASONS:
+            raise BadOrder(f"unknown reason {reason!r}; there are {', '.join(REASONS)}")
+        return {"sockets": await self.it.sockets.disconnect(reason, int(order.get("count", 10)))}
+
+    async def clock(self, order: Json, _: web.Request) -> Json:
+        """Let the rate limits' clock run faster; set the seconds within which an envelope must be acked."""
+        if "rate" in order:
+            self.it.limits.clock.run_at(float(order["rate"]))
+        if "ack_within" in order:
+            self.it.sockets.ack_within = float(order["ack_within"])
+        return {"rate": self.it.limits.clock.rate, "ack_within": self.it.sockets.ack_within}
+
+    async def feed(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events from `Last-Event-ID` or `?after=` on."""
+        after = int(request.headers.get("Last-Event-ID") or request.query.get("after") or 0)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        await response.prepare(request)
+        async for event in self.it.feed.follow(after):
+            await response.write(event.encode())
+        return response
+
+    def _seen(self, messages: list[Message]) -> list[Json]:
+        return [as_people_see(message, self.it.world) for message in messages]
+
+
+def _reading(read: Callable[[web.Request], Json]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            return web.json_response(read(request))
+        except BadOrder as bad:
+            return web.json_response({"error": str(bad)}, status=400)
+
+    return handle
+
+
+def _ordering(
+    order: Callable[[Json, web.Request], Awaitable[Json]],
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            body = json.loads(await request.text() or "{}")
+            return web.json_response(await order(body, request))
+        except CannotClick as reason:
+            return web.json_response({"error": str(reason)}, status=409)
+        except (BadOrder, ValueError, TypeError) as bad:
+            return web.json_response({"error": str(bad)}, status=400)
+
+    return handle

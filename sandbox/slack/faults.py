@@ -1,0 +1,52 @@
+"""Faults that a test orders: the next calls of a method go wrong in a chosen way.
+
+`drop_before` loses the request, `drop_after` loses the answer to a request that took effect: the two look
+alike from outside, which is the point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KINDS = ("drop_before", "drop_after", "ratelimited", "http_500", "slow", "error")
+
+
+@dataclass
+class Fault:
+    """One order; `method` may be `*`, `delay` and `retry_after` are seconds."""
+
+    method: str
+    kind: str
+    count: int = 1
+    retry_after: int = 1
+    delay: float = 1.0
+    error: str = "internal_error"
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown kind of fault: {self.kind!r}; there are {', '.join(KINDS)}")
+
+
+class Faults:
+    """The orders that are still open, used up first in, first out."""
+
+    def __init__(self) -> None:
+        self._open: list[Fault] = []
+
+    def order(self, fault: Fault) -> None:
+        """Let the next `fault.count` calls of its method go wrong."""
+        self._open.append(fault)
+
+    def clear(self) -> None:
+        """Forget every open order."""
+        self._open.clear()
+
+    def take(self, method: str) -> Fault | None:
+        """The fault for this call, if one is ordered."""
+        for fault in self._open:
+            if fault.method in (method, "*"):
+                fault.count -= 1
+                if fault.count <= 0:
+                    self._open.remove(fault)
+                return fault
+        return None

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Installs Debian packages where apt and the right to use it are there; fails quietly otherwise. Services that a package
+# brings are not started: the policy file below is Debian's way to say so (invoke-rc.d(8)).
+set -eu
+command -v apt-get >/dev/null 2>&1 || exit 1
+if [ "$(id -u)" = 0 ]; then
+    as_root=
+elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+    as_root="sudo -n"
+else
+    exit 1
+fi
+
+policy=/usr/sbin/policy-rc.d
+if ! [ -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+    $as_root chmod +x "$policy"
+    trap '$as_root rm -f "$policy"' EXIT
+fi
+
+echo "Installing with apt: $* …"
+export DEBIAN_FRONTEND=noninteractive
+quietly="-qq -o Dpkg::Use-Pty=0"
+# shellcheck disable=SC2086
+$as_root apt-get install -y $quietly --no-install-recommends "$@" >/dev/null 2>&1 || {
+    $as_root apt-get update $quietly >/dev/null
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y $quietly --no-install-recommends "$@" >/dev/null
+}

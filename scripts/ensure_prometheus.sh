@@ -1,0 +1,15 @@
+#!/bin/sh
+# A Prometheus binary and promtool on PATH. The sandbox runs them as processes of its own, on free ports; Debian's
+# service on port 9090 is neither started nor used.
+set -eu
+cd "$(dirname "$0")/.."
+command -v prometheus >/dev/null 2>&1 && command -v promtool >/dev/null 2>&1 && exit 0
+scripts/apt_install.sh prometheus && exit 0
+cat >&2 <<'TXT'
+Prometheus is needed and was not found on PATH, and it cannot be installed with apt here (not Debian or Ubuntu, or
+neither root nor sudo without a password).
+  Debian, Ubuntu:  sudo apt-get install --no-install-recommends prometheus
+  elsewhere:       put `prometheus` and `promtool` of the official release on PATH
+Then run this again.
+TXT
+exit 1

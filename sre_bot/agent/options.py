@@ -1,0 +1,145 @@
+"""`ClaudeAgentOptions` from settings and tool specs: the one place that decides what the agent's process may do.
+
+The model gets our MCP tools and nothing else: no built-in tools, no settings from disk, no other MCP servers, prompts
+taken verbatim (so that `@/etc/passwd` in a message is text). Read tools run without asking; in `dontAsk` mode every
+other call is refused, also when hooks are missing.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import claude_agent_sdk
+from claude_agent_sdk import ClaudeAgentOptions
+from claude_agent_sdk.types import SessionStore
+
+from sre_bot.settings import ROOT, Settings
+from sre_bot.tools.offer import SERVER_NAME
+
+log = logging.getLogger(__name__)
+
+
+PROMPT = Path(__file__).with_name("prompt.md")
+LAUNCHER = Path(__file__).with_name("claude.sh")
+
+# What a child process may inherit: where programs are, the language, and how this network is reached.
+INHERITED = (
+    *("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SHELL"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
+)
+
+# Bounds of the CLI, milliseconds where they are times. Its own defaults retry for three minutes, and let a stream that
+# has stalled hang for ten (measured with CLI 2.1.330).
+CLI_BOUNDS: Mapping[str, str] = {
+    "CLAUDE_CODE_MAX_RETRIES": "3",
+    "API_TIMEOUT_MS": "60000",
+    "CLAUDE_ENABLE_BYTE_WATCHDOG": "1",
+    "CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS": "15000",
+    "MCP_TIMEOUT": "30000",
+    "MCP_TOOL_TIMEOUT": "60000",
+}
+
+CLI_QUIET: Mapping[str, str] = {
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",  # it would make the prompt's first bytes differ in every thread
+    "CLAUDE_CODE_MCP_ALLOWLIST_ENV": "1",  # the tool process gets its own variables only
+    "ENABLE_TOOL_SEARCH": "false",
+}
+
+
+class AgentOptions:
+    """Makes the options of each session; owns the folders and the MCP file that they point to.
+
+    Args:
+        settings: the bot's settings.
+        read_tools: names of the tools that run without asking.
+        store: where transcripts are kept, so that any process can resume a thread.
+    """
+
+    def __init__(self, settings: Settings, read_tools: Sequence[str], store: SessionStore) -> None:
+        self._settings = settings
+        self._store = store
+        self._allowed = [f"mcp__{SERVER_NAME}__{name}" for name in read_tools]
+        self._workspace = _folder(settings.state_dir / "workspace")
+        self._home = _folder(settings.state_dir / "home")
+        self._mcp_file = settings.state_dir / f"mcp-{os.getpid()}.json"
+        _write_private(self._mcp_file, json.dumps({"mcpServers": {SERVER_NAME: self._server()}}))
+
+    def for_session(self, session_id: UUID, *, resume: bool) -> ClaudeAgentOptions:
+        """Options of one process: of a new session with this id, or of a stored one that goes on."""
+        run = self._settings.run
+        return ClaudeAgentOptions(
+            session_id=None if resume else str(session_id),
+            resume=str(session_id) if resume else None,
+            model=self._settings.model.model,
+            # Not part of the session's snapshot: a new prompt reaches old threads too.
+            system_prompt={"type": "custom", "prompt": PROMPT.read_text(encoding="utf-8"), "snapshot": False},
+            tools=[],
+            allowed_tools=self._allowed,
+            permission_mode="dontAsk",
+            mcp_servers=self._mcp_file,
+            strict_mcp_config=True,
+            setting_sources=[],
+            skills=[],
+            verbatim_prompts=True,
+            include_partial_messages=True,
+            max_turns=run.max_turns,
+            max_budget_usd=run.max_cost_usd,
+            max_buffer_size=16 << 20,  # one line carries an image twice; the default of 1 MiB ends the session
+            session_store=self._store,
+            cwd=self._workspace,
+            cli_path=LAUNCHER,
+            env=self._environment(),
+            stderr=log.debug,
+        )
+
+    def close(self) -> None:
+        """Remove the MCP file: it holds the tools' credentials."""
+        self._mcp_file.unlink(missing_ok=True)
+
+    def _server(self) -> dict[str, Any]:
+        return {
+            "type": "stdio",
+            "command": sys.executable,
+            "args": [str(ROOT / "sre_mcp_server.py")],
+            "env": {**_inherited(), **self._settings.tools.environment()},
+            "timeout": 60_000,
+            "alwaysLoad": True,
+        }
+
+    def _environment(self) -> dict[str, str]:
+        model = self._settings.model
+        own = {
+            "SRE_CLAUDE_CLI": str(Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"),
+            "HOME": str(self._home),
+            "CLAUDE_CONFIG_DIR": str(self._home / ".claude"),
+            **model.environment(),
+        }
+        return {**CLI_QUIET, **CLI_BOUNDS, **own}
+
+
+def scrub_environment() -> None:
+    """Leave in this process's environment only what a child may inherit; call it once settings are read."""
+    for name in set(os.environ) - set(INHERITED):
+        del os.environ[name]
+
+
+def _inherited() -> dict[str, str]:
+    return {name: os.environ[name] for name in INHERITED if name in os.environ}
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,149 @@
+"""The Agent SDK's messages turned into events: pure, one instance per run.
+
+The order in which the SDK tells things is documented by its own streaming guide; three of its habits shape this file.
+Each content block arrives twice (as deltas and as an `AssistantMessage`), so only deltas are shown. A tool's name is
+known before its arguments, so it is announced when the arguments are complete. Cost is cumulative for the process,
+so a run's own cost is a difference.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from claude_agent_sdk import (
+    AssistantMessage,
+    Message,
+    ResultMessage,
+    StreamEvent,
+    SystemMessage,
+    ToolResultBlock,
+    ToolUseBlock,
+    UserMessage,
+)
+
+from sre_bot.agent.events import Event, Notice, Outcome, RunEnded, TextBreak, TextDelta, ToolFinished, ToolStarted
+
+Describe = Callable[[str, Mapping[str, Any]], str]
+"""A tool's name and arguments -> one line for people."""
+Clock = Callable[[], float]
+"""Seconds, monotonic."""
+
+# Why the model's API refused, by HTTP status: what it means and what to do.
+API_ERRORS: Mapping[int, str] = {
+    400: "The model's API refused the request as invalid (400). Starting a new thread usually helps.",
+    401: "The model's API refused the key (401). Whoever runs me: check ANTHROPIC_API_KEY.",
+    403: "The model's API refused access (403). Whoever runs me: check the key's permissions and its workspace.",
+    404: "The model is not known to the API (404). Whoever runs me: check SRE_MODEL.",
+    413: "This conversation has become too long for the model (413). Please start a new thread.",
+    429: "The model's API is rate-limiting us (429). Please ask again in a few minutes.",
+    500: "The model's API had an internal error (500). Please ask again in a minute.",
+    529: "The model's API is overloaded (529). Please ask again in a few minutes.",
+}
+UNREACHABLE_MODEL = (
+    "The model's API could not be reached. Please ask again in a minute; if it lasts, check the network."
+)
+
+# Results that one of our own bounds caused, by the SDK's result subtype.
+LIMITS: Mapping[str, str] = {
+    "error_max_turns": "I used all the steps I may take in one run (SRE_MAX_TURNS).",
+    "error_max_budget_usd": "I used the whole budget of one run (SRE_MAX_COST_USD).",
+}
+
+
+class RunStream:
+    """Turns the messages of one run into events.
+
+    Args:
+        describe: gives the line that people read for a tool call.
+        cost_before: what the process had cost before this run, US dollars.
+        clock: for durations.
+    """
+
+    def __init__(self, describe: Describe, cost_before: float = 0.0, clock: Clock = time.monotonic) -> None:
+        self._describe = describe
+        self._cost_before = cost_before
+        self._clock = clock
+        self._began = clock()
+        self._running: dict[str, float] = {}
+        self._calls = 0
+        self._text = ""
+        self._last_error = ""
+
+    @property
+    def tools_running(self) -> bool:
+        """Whether a tool has been called that has not answered yet."""
+        return bool(self._running)
+
+    def read(self, message: Message) -> Iterator[Event]:
+        """Events of one message; a `ResultMessage` gives the `RunEnded`."""
+        if isinstance(message, StreamEvent):
+            yield from self._read_delta(message.event)
+        elif isinstance(message, AssistantMessage):
+            yield from self._read_calls(message)
+        elif isinstance(message, UserMessage):
+            yield from self._read_results(message)
+        elif isinstance(message, SystemMessage):
+            yield from self._read_system(message)
+        elif isinstance(message, ResultMessage):
+            yield self._end(message)
+
+    def end(self, outcome: Outcome, reason: str, cost_usd: float | None = None) -> RunEnded:
+        """The end of a run that we decided ourselves, or whose process died."""
+        return RunEnded(
+            outcome=outcome,
+            reason=reason,
+            answer=self._text.strip(),
+            cost_usd=cost_usd,
+            seconds=self._clock() - self._began,
+            tool_calls=self._calls,
+        )
+
+    def _read_delta(self, event: dict[str, Any]) -> Iterator[Event]:
+        if event.get("type") == "content_block_delta" and event["delta"].get("type") == "text_delta":
+            self._text += event["delta"]["text"]
+            yield TextDelta(event["delta"]["text"])
+        elif event.get("type") == "content_block_stop" and self._text and not self._text.endswith("\n\n"):
+            self._text += "\n\n"
+            yield TextBreak()
+
+    def _read_calls(self, message: AssistantMessage) -> Iterator[Event]:
+        if message.error:
+            self._last_error = message.error
+        for block in message.content:
+            if isinstance(block, ToolUseBlock):
+                self._running[block.id] = self._clock()
+                self._calls += 1
+                yield ToolStarted(block.id, block.name, self._describe(block.name, block.input))
+
+    def _read_results(self, message: UserMessage) -> Iterator[Event]:
+        blocks = message.content if isinstance(message.content, list) else []
+        for block in blocks:
+            if isinstance(block, ToolResultBlock) and block.tool_use_id in self._running:
+                began = self._running.pop(block.tool_use_id)
+                yield ToolFinished(block.tool_use_id, not block.is_error, self._clock() - began)
+
+    def _read_system(self, message: SystemMessage) -> Iterator[Event]:
+        if message.subtype == "api_retry":
+            attempt, most = message.data.get("attempt", "?"), message.data.get("max_retries", "?")
+            status = message.data.get("error_status")
+            why = f"answered {status}" if status else "did not answer"
+            yield Notice(f"The model's API {why}; trying again ({attempt} of {most}).")
+
+    def _end(self, result: ResultMessage) -> RunEnded:
+        outcome, reason = self._judge(result)
+        total = result.total_cost_usd
+        return self.end(outcome, reason, None if total is None else max(0.0, total - self._cost_before))
+
+    def _judge(self, result: ResultMessage) -> tuple[Outcome, str]:
+        if result.subtype in LIMITS:
+            return Outcome.LIMITED, LIMITS[result.subtype]
+        if (result.terminal_reason or "").startswith("aborted"):
+            return Outcome.STOPPED, "Stopped."
+        if not result.is_error:
+            return Outcome.ANSWERED, ""
+        if result.api_error_status is not None:
+            unknown = f"The model's API answered {result.api_error_status}. Please ask again in a minute."
+            return Outcome.FAILED, API_ERRORS.get(result.api_error_status, unknown)
+        if result.terminal_reason == "api_error":
+            return Outcome.FAILED, UNREACHABLE_MODEL
+        return Outcome.FAILED, "The run ended with an error inside the agent. Please ask again."

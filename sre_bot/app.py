@@ -1,0 +1,119 @@
+"""The composition root: builds every part, joins them, starts them, and stops them in the right order.
+
+The only file that imports every layer. What is decided here is who knows whom; how things are done is decided below.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import aiohttp
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+from sre_bot.agent.options import AgentOptions, scrub_environment
+from sre_bot.agent.pool import SessionPool
+from sre_bot.catalog import load_catalog
+from sre_bot.errors import SettingsError, SreBotError
+from sre_bot.incidents.ledger import Ledger
+from sre_bot.settings import Settings, load_settings, read_environment
+from sre_bot.slack import listeners
+from sre_bot.slack.outbox import Outbox, refusal
+from sre_bot.slack.people import SlackPeople
+from sre_bot.tools.offer import SERVER_NAME, describe_tools
+from sre_bot.tools.spec import Access, ToolSpec
+from sre_bot.workflows.turns import Turns
+
+log = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Run the bot until it is told to stop; gives the exit status. Mistakes in the settings end it with 2."""
+    try:
+        settings = load_settings(read_environment())
+        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        scrub_environment()
+        asyncio.run(_run_until_signal(settings))
+    except SreBotError as error:
+        print(error, file=sys.stderr)  # noqa: T201  (a person at a terminal)
+        return 2
+    return 0
+
+
+async def _run_until_signal(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(settings):
+        log.info("ready: mention the bot in Slack")
+        await stop.wait()
+        log.info("stopping")
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[None]:
+    """The whole bot, from the first check of its settings to the last visible word of what it was doing."""
+    async with AsyncExitStack() as stack:
+        load_catalog(settings.tools.config_dir)
+        web = _web_client(settings)
+        identity = await _identify(web)
+        ledger = await Ledger.open(settings.database_url)
+        stack.push_async_callback(ledger.close)
+        pool = _pool(settings, ledger)
+        stack.push_async_callback(pool.close)
+        turns = Turns(ledger, pool, SlackPeople(Outbox(web), ledger), settings.run.concurrent)
+        stack.push_async_callback(turns.close)
+        app = AsyncApp(client=web)
+        listeners.register(app, turns, identity["user_id"])
+        pool.start()
+        await turns.recover()
+        await _listen(app, settings, stack)
+        yield
+
+
+def _pool(settings: Settings, ledger: Ledger) -> SessionPool:
+    specs = {spec.name: spec for spec in describe_tools(settings.tools)}
+    read_tools = [spec.name for spec in specs.values() if spec.access is Access.READ]
+    options = AgentOptions(settings, read_tools, ledger.transcripts)
+    return SessionPool(options, settings.run, lambda name, arguments: _describe(specs, name, arguments))
+
+
+async def _listen(app: AsyncApp, settings: Settings, stack: AsyncExitStack) -> None:
+    """Open the socket on which Slack's events come."""
+    sockets = AsyncSocketModeHandler(app, settings.slack.app_token.get_secret_value())
+    stack.push_async_callback(sockets.close_async)
+    try:
+        await sockets.connect_async()  # type: ignore[no-untyped-call]  # Bolt's handler has no annotations
+    except SlackApiError as error:
+        raise SettingsError(f"Slack refuses SLACK_APP_TOKEN ({refusal(error)}). Check the token.") from error
+
+
+def _web_client(settings: Settings) -> AsyncWebClient:
+    return AsyncWebClient(
+        token=settings.slack.bot_token.get_secret_value(),
+        base_url=f"{settings.slack.api_url}/",
+        retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=5)],
+    )
+
+
+async def _identify(web: AsyncWebClient) -> Mapping[str, Any]:
+    """Who the bot is in Slack; says at once when the token or the network is wrong."""
+    try:
+        return (await web.auth_test()).data  # type: ignore[return-value]  # JSON, never bytes, for this method
+    except SlackApiError as error:
+        raise SettingsError(f"Slack refuses SLACK_BOT_TOKEN ({refusal(error)}). Check the token.") from error
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise SettingsError(f"Slack cannot be reached at {web.base_url} ({error}). Check SLACK_API_URL.") from error
+
+
+def _describe(specs: Mapping[str, ToolSpec], name: str, arguments: Mapping[str, Any]) -> str:
+    """The line that people read for a call: the tool's own words, or its name for one that we do not know."""
+    spec = specs.get(name.removeprefix(f"mcp__{SERVER_NAME}__"))
+    return spec.describe_call(arguments) if spec else f"`{name}`"

@@ -1,0 +1,176 @@
+"""services.yaml as typed data: services, signals with their thresholds, owners and escalation.
+
+It refuses unknown keys, dangling names and thresholds in the wrong order, and says in which file, on which line and
+under which key. Nothing here talks to a network.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+
+from sre_bot.errors import BadRequest, CatalogError
+
+Unit = Literal["ratio", "ms", "per_second", "bytes", "count"]
+
+
+class Severity(IntEnum):
+    """How bad a figure is; ordered, so that `max()` gives the worst. NO_DATA is never taken for healthy."""
+
+    OK = 0
+    NO_DATA = 1
+    WARNING = 2
+    CRITICAL = 3
+
+
+class Entry(BaseModel):
+    """One mapping of the catalog; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pool(Entry):
+    """Database connections a service may hold: `workers` times `per_worker`."""
+
+    workers: PositiveInt
+    per_worker: PositiveInt
+
+    @property
+    def size(self) -> int:
+        """Connections of all workers together."""
+        return self.workers * self.per_worker
+
+
+class Service(Entry):
+    """One service: who owns it, what it calls, and which file configures it (under the configuration folder)."""
+
+    purpose: str
+    owner: str
+    escalation: str = Field(pattern=r"^#[a-z0-9_-]+$")
+    depends_on: tuple[str, ...] = ()
+    db_pool: Pool | None = None
+    max_connections: PositiveInt | None = None
+    env_file: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
+    unmeasured: tuple[str, ...] = ()
+    """Signals that this service does not have; the absence of any other figure counts against its health."""
+
+
+class Signal(Entry):
+    """One figure per service: its PromQL, its unit, and where it becomes a warning or critical.
+
+    `critical_below` is for figures of which less is worse. A `vital` figure without thresholds has to be there all the
+    same: without it a service is not known to be healthy.
+    """
+
+    title: str
+    unit: Unit
+    query: str
+    warning: float | None = None
+    critical: float | None = None
+    critical_below: float | None = None
+    vital: bool = False
+
+    @property
+    def decides(self) -> bool:
+        """Whether this figure, or its absence, counts for a service's health; the others are context."""
+        return self.vital or self.critical is not None or self.critical_below is not None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if (self.warning is None) != (self.critical is None):
+            raise ValueError("warning and critical belong together")
+        if self.warning is not None and self.critical is not None and self.warning >= self.critical:
+            raise ValueError("warning must be below critical")
+        return self
+
+    def judge(self, value: float | None) -> Severity:
+        """Severity of `value` (in the signal's unit): strictly beyond a threshold breaches it; None is NO_DATA."""
+        if value is None or math.isnan(value):
+            return Severity.NO_DATA if self.decides else Severity.OK
+        if self.critical is not None and value > self.critical:
+            return Severity.CRITICAL
+        if self.critical_below is not None and value < self.critical_below:
+            return Severity.CRITICAL
+        return Severity.WARNING if self.warning is not None and value > self.warning else Severity.OK
+
+
+class Catalog(Entry):
+    """All services and signals, by name, in the order of the file."""
+
+    services: Mapping[str, Service]
+    signals: Mapping[str, Signal]
+
+    def service(self, name: str) -> Service:
+        """The service called `name`.
+
+        Raises:
+            BadRequest: there is none; the message lists those that exist.
+        """
+        if name not in self.services:
+            raise BadRequest(f"No service {name!r} in the catalog. Services: {', '.join(self.services)}.")
+        return self.services[name]
+
+    def callers(self, name: str) -> tuple[str, ...]:
+        """Services that depend on `name` directly."""
+        return tuple(caller for caller, service in self.services.items() if name in service.depends_on)
+
+
+def load_catalog(config_dir: Path) -> Catalog:
+    """Read `services.yaml` in `config_dir`.
+
+    Raises:
+        CatalogError: file, line, key and what is wrong, for every finding.
+    """
+    path = config_dir / "services.yaml"
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except OSError as error:
+        raise CatalogError(f"{path}: cannot be read ({error.strerror}). SRE_CONFIG_DIR names its folder.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{path}: is not valid YAML: {error}") from error
+    try:
+        catalog = Catalog.model_validate(data)
+    except ValidationError as error:
+        findings = [(finding["loc"], finding["msg"]) for finding in error.errors(include_url=False)]
+        raise CatalogError("\n".join(_locate(path, root, *finding) for finding in findings)) from error
+    if dangling := list(_dangling(catalog)):
+        raise CatalogError("\n".join(_locate(path, root, *finding) for finding in dangling))
+    return catalog
+
+
+def _dangling(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Names of services and signals that do not exist, as (where, what)."""
+    for name, service in catalog.services.items():
+        for index, target in enumerate(service.depends_on):
+            if target not in catalog.services:
+                yield ("services", name, "depends_on", index), f"there is no service {target!r}"
+        for index, signal in enumerate(service.unmeasured):
+            if signal not in catalog.signals:
+                yield ("services", name, "unmeasured", index), f"there is no signal {signal!r}"
+
+
+def _locate(path: Path, root: yaml.Node | None, loc: Iterable[Any], message: str) -> str:
+    """`file:line: key.key: message`, the line being that of the deepest key which the file has."""
+    line, node, keys = 1, root, []
+    for key in loc:
+        keys.append(str(key))
+        node = _child(node, key)
+        if node is None:
+            break
+        line = node.start_mark.line + 1
+    return f"{path}:{line}: {'.'.join(keys)}: {message.removeprefix('Value error, ')}"
+
+
+def _child(node: yaml.Node | None, key: object) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return next((value for name, value in node.value if name.value == str(key)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+        child: yaml.Node = node.value[key]
+        return child
+    return None

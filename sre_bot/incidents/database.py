@@ -1,0 +1,168 @@
+"""The engine under the ledger: from a plain URL to short transactions that are durable when they return.
+
+SQLite runs in WAL mode with `synchronous=FULL` (a commit has reached the disk), foreign keys on, and `BEGIN IMMEDIATE`
+for writers: a writer waits its turn at the start, for at most the busy timeout, instead of failing half-way when a
+read lock cannot be upgraded. Refuses a database in memory, since a ledger has to outlive its process.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from time import monotonic, sleep
+
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, Table, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from sre_bot.errors import LedgerError
+from sre_bot.incidents import migrations
+from sre_bot.incidents.failures import explain, is_busy
+
+BUSY_TIMEOUT = 5.0
+"""Seconds that a writer waits for another writer."""
+
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+_POOL = {"pool_size": 4, "max_overflow": 0}  # writers queue here in order; inside SQLite they would poll for the lock
+
+
+class Database:
+    """One database: connections for reading and for writing, every failure as a `LedgerError`.
+
+    Args:
+        url: `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://…`, as people write it.
+        busy_timeout: seconds that a writer waits while another process writes (SQLite only).
+
+    Raises:
+        LedgerError: the URL cannot be used.
+    """
+
+    def __init__(self, url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
+        self._url = _with_async_driver(url)
+        self._busy_timeout = busy_timeout
+        self._reads = self._engine()
+        self._writes = self._reads.execution_options(writes=True)
+
+    @property
+    def name(self) -> str:
+        """The URL without its password: for messages."""
+        return self._url.set(drivername=self._url.get_backend_name()).render_as_string(hide_password=True)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that sees one state of the database."""
+        async with self._transaction(self._reads) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that is on disk when the block ends, and undone when it raises."""
+        async with self._transaction(self._writes) as connection:
+            yield connection
+
+    def insert_or_ignore(self, table: Table, *unique: str) -> sqlite.Insert | postgresql.Insert:
+        """Begin an INSERT that does nothing where the row exists, judged by the `unique` columns (default: any)."""
+        insert = sqlite.insert if self._url.get_backend_name() == "sqlite" else postgresql.insert
+        return insert(table).on_conflict_do_nothing(index_elements=unique or None)
+
+    async def migrate(self) -> None:
+        """Bring the schema up to date; safe when several processes do it at once: the first works, the rest wait.
+
+        Raises:
+            LedgerError: the database cannot be created or written, or a newer version of the product made it.
+        """
+        if self._url.get_backend_name() == "sqlite":
+            await self._prepare_file()
+        # SQLite alters a table by copying and dropping it, and dropping it would empty the tables that refer to it.
+        engine = self._engine(foreign_keys=False)
+        try:
+            async with self._transaction(engine.execution_options(writes=True)) as connection:
+                await connection.run_sync(migrations.upgrade)
+        finally:
+            await engine.dispose()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._reads.dispose()
+
+    @asynccontextmanager
+    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with engine.begin() as connection:
+                yield connection
+        except (SQLAlchemyError, CommandError) as error:
+            raise explain(error, self.name) from error
+
+    def _engine(self, *, foreign_keys: bool = True) -> AsyncEngine:
+        if self._url.get_backend_name() != "sqlite":
+            return _create(self._url)
+        # isolation_level None: the driver begins no transactions of its own, the listener below does.
+        connect_args = {"timeout": self._busy_timeout, "isolation_level": None}
+        engine = _create(self._url, connect_args=connect_args)
+
+        @event.listens_for(engine.sync_engine, "connect")
+        def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+            try:
+                cursor = connection.cursor()
+                cursor.execute("PRAGMA synchronous = FULL")
+                cursor.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
+                cursor.close()
+            except BaseException:
+                connection.close()  # the pool would forget it, and its thread with it
+                raise
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def begin(connection: Connection) -> None:
+            writes = connection.get_execution_options().get("writes")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+        return engine
+
+    async def _prepare_file(self) -> None:
+        try:
+            await asyncio.to_thread(_make_wal_file, Path(self._url.database or ""), self._busy_timeout)
+        except (OSError, sqlite3.Error) as error:
+            raise explain(error, self.name) from error
+
+
+def _make_wal_file(path: Path, busy_timeout: float) -> None:
+    """Make the file where it is missing, and turn WAL on: for that alone SQLite does not wait its busy timeout."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():  # Never open it for this: closing it would drop SQLite's locks in this process.
+        path.touch(mode=0o600)  # Transcripts quote logs and conversations; SQLite's side files take the same mode.
+    deadline = monotonic() + busy_timeout
+    with closing(sqlite3.connect(path, timeout=busy_timeout)) as connection:
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or monotonic() > deadline:
+                    raise
+                sleep(0.01)
+            else:
+                return
+
+
+def _with_async_driver(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise LedgerError("DATABASE_URL is not a URL; write for example sqlite:///var/sre_bot.db") from error
+    backend = parsed.get_backend_name()
+    if backend not in _DRIVERS:
+        raise LedgerError(f"DATABASE_URL names {backend!r}; the ledger speaks sqlite:/// and postgresql:// only.")
+    if backend == "sqlite" and (parsed.database or ":memory:").startswith((":memory:", "file:")):
+        raise LedgerError("DATABASE_URL names no plain file; a ledger in memory would be lost with the process.")
+    return parsed.set(drivername=_DRIVERS[backend])
+
+
+def _create(url: URL, **options: object) -> AsyncEngine:
+    try:
+        return create_async_engine(url, **_POOL, **options)
+    except ModuleNotFoundError as error:
+        raise LedgerError(f"DATABASE_URL needs the Python package {error.name!r}, which is not installed.") from error

@@ -1,0 +1,146 @@
+"""The tables, as the code of today sees them; `migrations/` says how a database gets there, and a test that both agree.
+
+Only types that SQLite and PostgreSQL share. A change here needs a migration beside it.
+"""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    Enum,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+from sre_bot.incidents.model import TurnState
+
+
+class PlainText(TypeDecorator[str]):
+    """A text from anywhere, with what a database refuses replaced: NUL (PostgreSQL) and lone surrogates (both)."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        """Make any Python string storable."""
+        return None if value is None else value.replace("\x00", "?").encode(errors="replace").decode()
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment: aware in Python, always UTC in the database (SQLite keeps no zone). Refuses naive times."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Turn an aware time into UTC."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Give the zone back that SQLite dropped."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class UuidText(TypeDecorator[UUID]):
+    """A uuid as its 36 characters: what the Agent SDK uses for session ids, so that the tables can be joined."""
+
+    impl = String(36)
+    cache_ok = True
+
+    def process_bind_param(self, value: UUID | None, _dialect: Dialect) -> str | None:
+        """Write the canonical form."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> UUID | None:
+        """Read it back."""
+        return None if value is None else UUID(value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+seen_events = Table(
+    "seen_events",
+    metadata,
+    Column("key", PlainText, primary_key=True),
+    Column("source", PlainText, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
+threads = Table(
+    "threads",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("channel", PlainText, nullable=False),
+    Column("thread_ts", PlainText, nullable=False),
+    Column("team", PlainText, nullable=False),
+    Column("started_by", PlainText, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("last_used_at", UtcDateTime, nullable=False),
+    Column("session_id", UuidText),
+    Column("session_started_at", UtcDateTime),
+    UniqueConstraint("channel", "thread_ts"),
+    sqlite_autoincrement=True,  # a pruned thread's id must never come back as another thread's
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("id", UuidText, primary_key=True),
+    Column("thread_id", ForeignKey(threads.c.id), nullable=False),
+    Column("prompt_ts", PlainText, nullable=False),
+    Column("author", PlainText, nullable=False),
+    Column("prompt", PlainText, nullable=False),
+    Column(
+        "state",
+        Enum(TurnState, native_enum=False, length=16, values_callable=lambda states: [str(s) for s in states]),
+        nullable=False,
+    ),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("reason", PlainText, nullable=False),
+    Column("answer", PlainText, nullable=False),
+    Column("reply_ts", JSON, nullable=False),
+    Column("cost_usd", Float),
+    Column("duration_ms", Integer),
+    Column("tool_calls", Integer, nullable=False),
+    UniqueConstraint("thread_id", "prompt_ts"),
+    Index(None, "state"),
+)
+
+transcript_entries = Table(
+    "transcript_entries",
+    metadata,
+    Column("id", Integer, primary_key=True),  # its order is the order of the transcript
+    Column("project_key", PlainText, nullable=False),
+    Column("session_id", PlainText, nullable=False),
+    Column("subpath", PlainText, nullable=False),  # "" is the main transcript, else a subagent's
+    Column("uuid", PlainText),  # titles and markers have none, and NULLs are distinct in a unique constraint
+    Column("stored_at", UtcDateTime, nullable=False),
+    Column("entry", JSON, nullable=False),  # JSON, not JSONB: JSONB refuses the NUL that a log line may carry
+    UniqueConstraint("project_key", "session_id", "subpath", "uuid"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,113 @@
+"""Agent events to one live reply: one writer task per reply, on the edit path.
+
+Producers only change the text in memory. The writer renders all of it, splits it into pages, and brings Slack's
+messages to that state: an update where a page changed, a post where one is new. Because each step is "make Slack look
+like this", a rate limit, an outage or a lost answer needs no special case: the next step does what is still to do.
+Everyone in a channel sees an edited message grow; Slack's native streaming shows it to one recipient only.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from slack_sdk.errors import SlackApiError
+from sre_bot.slack.pages import paginate
+
+from sre_bot.agent.events import Event
+from sre_bot.slack.outbox import LOST, Outbox, refusal
+from sre_bot.slack.reply import ReplyText
+
+log = logging.getLogger(__name__)
+
+TICK = 1.5  # seconds between two updates of one reply: with several replies the outbox's bucket is the bound
+GIVE_UP = 900.0  # seconds after the end of a run during which its last words are tried again
+PAGE_BUDGET = 9_000  # weighted bytes of a message; below the sizes at which messages were refused in the field
+SMALLEST_BUDGET = 1_000
+TOO_LONG = frozenset({"msg_too_long", "msg_blocks_too_long", "msg_blocks_too_many"})
+
+Posted = Callable[[str], Awaitable[None]]
+"""Told the timestamp of every message that a reply consists of."""
+
+
+class LiveReply:
+    """A reply in a thread that grows while a run goes on.
+
+    Args:
+        outbox: the way to Slack.
+        channel: id of the channel.
+        thread_ts: timestamp of the thread's first message.
+        key: names this reply; its messages are found by it after a lost answer.
+        on_posted: told of every message posted.
+        tick: seconds between two updates.
+    """
+
+    def __init__(
+        self, outbox: Outbox, channel: str, thread_ts: str, key: str, on_posted: Posted, tick: float = TICK
+    ) -> None:
+        self._outbox = outbox
+        self._channel = channel
+        self._thread_ts = thread_ts
+        self._key = key
+        self._on_posted = on_posted
+        self._tick = tick
+        self._text = ReplyText()
+        self._pages: list[tuple[str, str]] = []  # timestamp and Markdown of each message as Slack has it
+        self._budget = PAGE_BUDGET
+        self._changed = asyncio.Event()
+        self._changed.set()
+        self._writer = asyncio.create_task(self._write(), name=f"reply {key}")
+
+    def show(self, event: Event) -> None:
+        """Take an event in; returns at once."""
+        self._text.add(event)
+        self._changed.set()
+
+    async def settle(self) -> None:
+        """Wait until Slack shows the whole reply, or until that has failed for `GIVE_UP` seconds."""
+        await self._writer
+
+    async def _write(self) -> None:
+        give_up: float | None = None
+        pause = self._tick
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            ended = self._text.ended
+            try:
+                await self._reconcile()
+            except (SlackApiError, *LOST) as error:
+                give_up = give_up or time.monotonic() + GIVE_UP
+                if ended and (time.monotonic() > give_up or not self._worth_another_try(error)):
+                    log.error("reply %s could not be completed: %s", self._key, error)
+                    return
+                log.warning("reply %s: %s; trying again", self._key, error)
+                pause = min(pause * 2, 30.0)
+                self._changed.set()
+            else:
+                if ended:
+                    return
+                give_up, pause = None, self._tick
+            await asyncio.sleep(pause)
+
+    async def _reconcile(self) -> None:
+        """One pass that makes Slack's messages equal to the pages of the text."""
+        for number, page in enumerate(paginate(self._text.render(), self._budget)):
+            if number == len(self._pages):
+                ts = await self._outbox.post(self._channel, self._thread_ts, page, key=f"{self._key}/{number}")
+                self._pages.append((ts, page))
+                await self._on_posted(ts)
+            elif self._pages[number][1] != page:
+                ts = self._pages[number][0]
+                await self._outbox.update(self._channel, ts, page)
+                self._pages[number] = (ts, page)
+
+    def _worth_another_try(self, error: Exception) -> bool:
+        """Whether the same text may yet arrive; where it is too long, the pages become shorter."""
+        if not isinstance(error, SlackApiError):
+            return True
+        code = refusal(error)
+        if code in TOO_LONG and self._budget > SMALLEST_BUDGET:
+            self._budget //= 2
+            return True
+        return code in {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"}

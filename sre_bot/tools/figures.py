@@ -1,0 +1,48 @@
+"""Figures with their units, short enough for a model's context: three significant digits, never false precision."""
+
+import math
+
+from sre_bot.catalog import Signal, Unit
+
+_EXACT = 1_000_000  # whole numbers below it are shown as they are: they are counts
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def figure(value: float) -> str:
+    """`0.0123`, `85.2`, `12345`, `1.23e7`; `NaN` and `+Inf` as Prometheus writes them."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    if value == int(value) and abs(value) < _EXACT:
+        return str(int(value))
+    if 1e-4 <= abs(value) < _EXACT:
+        rounded = float(f"{value:.3g}")
+        return str(int(rounded)) if rounded == int(rounded) else f"{rounded:f}".rstrip("0")
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def measure(value: float | None, unit: Unit) -> str:
+    """A figure with its unit, `33.1 %`, `1200 ms`, `85.2/s`; NO DATA where there is none."""
+    if value is None or math.isnan(value):
+        return "NO DATA"
+    if unit == "ratio":
+        return f"{figure(value * 100)} %"
+    if unit == "bytes":
+        return _binary(value)
+    return figure(value) + {"ms": " ms", "per_second": "/s", "count": ""}[unit]
+
+
+def thresholds(signal: Signal) -> str:
+    """`(warning > 1 %, critical > 5 %)`; empty for a signal without thresholds."""
+    limits = (("warning >", signal.warning), ("critical >", signal.critical), ("critical <", signal.critical_below))
+    stated = [f"{words} {measure(limit, signal.unit)}" for words, limit in limits if limit is not None]
+    return f"({', '.join(stated)})" if stated else ""
+
+
+def _binary(value: float) -> str:
+    size, unit = value, 0
+    while abs(size) >= 1024 and unit < len(_BINARY) - 1:
+        size, unit = size / 1024, unit + 1
+    return f"{figure(size)} {_BINARY[unit]}"

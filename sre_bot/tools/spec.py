@@ -1,0 +1,232 @@
+"""A tool is one decorated async method of a group class; everything else about it is derived here.
+
+From the signature: the arguments' validation and their JSON schema, flat and small because every conversation pays for
+it. From the docstring: the description, which is prompt text. Around the call: a deadline, a limit on the result, and
+errors in words. Nothing here connects to anything or knows MCP.
+"""
+
+import asyncio
+import inspect
+import logging
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from sre_bot.errors import SreBotError
+
+SOFT_LIMIT = 12_000
+"""Characters of a result where the tool asks for no other limit."""
+
+HARD_LIMIT = 40_000
+"""Characters that no result exceeds: Claude Code replaces results of more than 50,000 by a 2 KB preview."""
+
+_ERROR_LIMIT = 2_000
+_SUBJECT_LIMIT = 120  # characters of one argument inside a status line
+
+_log = logging.getLogger(__name__)
+
+
+class Access(Enum):
+    """What a call may do; the bot allows READ by itself and gates the others."""
+
+    READ = "read"
+    NOTIFY = "notify"
+    CHANGE = "change"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model gets: one text, well-formed Unicode and bounded."""
+
+    text: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """All that is known of a tool without connecting anything."""
+
+    name: str
+    title: str
+    description: str
+    access: Access
+    schema: Mapping[str, Any]
+    progress: str
+    timeout: float
+    limit: int
+    arguments: type[BaseModel]
+    method: Callable[..., Awaitable[str]]
+
+    @property
+    def annotations(self) -> dict[str, bool]:
+        """MCP's hints, where they differ from its defaults (MCP specification: ToolAnnotations)."""
+        if self.access is Access.READ:
+            return {"readOnlyHint": True}  # what lets Claude Code run calls in parallel
+        if self.access is Access.NOTIFY:
+            return {"destructiveHint": False, "idempotentHint": True}
+        return {}
+
+    def describe_call(self, arguments: Mapping[str, Any]) -> str:
+        """One line that says what a call does: `{service|all services}` is the argument, or what to say without."""
+
+        def subject(match: re.Match[str]) -> str:
+            given = arguments.get(match[1])
+            return match[2] or "" if given in (None, "") else shorten(str(given), _SUBJECT_LIMIT)
+
+        return re.sub(r"\{(\w+)(?:\|([^}]*))?\}", subject, self.progress).strip()
+
+
+M = TypeVar("M", bound=Callable[..., Awaitable[str]])
+
+
+def tool(
+    access: Access, *, title: str, progress: str, timeout: float = 20.0, limit: int = SOFT_LIMIT
+) -> Callable[[M], M]:
+    """Mark an async method as a tool.
+
+    Args:
+        access: what the call may do.
+        title: its name for people.
+        progress: the line that Slack shows meanwhile, see `ToolSpec.describe_call`.
+        timeout: seconds, below the client's own.
+        limit: characters of the result, at most HARD_LIMIT.
+    """
+
+    def mark(method: M) -> M:
+        method.__dict__["tool"] = {
+            "access": access,
+            "title": title,
+            "progress": progress,
+            "timeout": timeout,
+            "limit": min(limit, HARD_LIMIT),
+        }
+        return method
+
+    return mark
+
+
+def specs_of(group: type) -> tuple[ToolSpec, ...]:
+    """The tools of a group class, in the order of its text."""
+    return tuple(_derive(method, method.tool) for method in vars(group).values() if hasattr(method, "tool"))
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool that can be called: its spec and the group object that holds its connections."""
+
+    spec: ToolSpec
+    group: object
+
+    async def call(self, arguments: Mapping[str, Any]) -> Answer:
+        """Validate and run. Every failure is an Answer; only cancellation is raised."""
+        spec = self.spec
+        # Models send null for what they leave out; a parameter that has a default means that by it.
+        given = {key: value for key, value in arguments.items() if value is not None}
+        try:
+            values = spec.arguments.model_validate(given)
+            async with asyncio.timeout(spec.timeout):
+                text = await spec.method(
+                    self.group, **{name: getattr(values, name) for name in spec.arguments.model_fields}
+                )
+            return Answer(_bound(text, spec.limit))
+        except ValidationError as error:
+            return _failure(_explain(spec, error))
+        except SreBotError as error:
+            return _failure(str(error))
+        except TimeoutError:
+            return _failure(
+                f"{spec.name} had no result after {spec.timeout:g} s and was stopped. Ask for less: a shorter range, "
+                f"a narrower query or one service."
+            )
+        except Exception as error:  # noqa: BLE001  (top level of a call: nothing may end the server)
+            reference = secrets.token_hex(4)
+            _log.error("%s failed, reference %s", spec.name, reference, exc_info=error)
+            return _failure(
+                f"{spec.name} failed: {type(error).__name__} (reference {reference}; the details are in the tool "
+                f"server's log). This is a defect of the tool, not a finding about the services."
+            )
+
+
+def shorten(text: str, limit: int) -> str:
+    """`text` on one line, at most `limit` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _derive(method: Callable[..., Awaitable[str]], mark: Mapping[str, Any]) -> ToolSpec:
+    name = method.__name__
+    hints = get_type_hints(method, include_extras=True)
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    fields: dict[str, Any] = {
+        parameter.name: (
+            hints[parameter.name],
+            ... if parameter.default is parameter.empty else parameter.default,
+        )
+        for parameter in parameters
+    }
+    # Numbers are taken for text, so that a time may be sent as a number.
+    config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+    arguments = create_model(name, __config__=config, **fields)
+    return ToolSpec(
+        name=name,
+        description=" ".join((method.__doc__ or "").split()),
+        schema=_flatten(arguments.model_json_schema()),
+        arguments=arguments,
+        method=method,
+        **mark,
+    )
+
+
+def _flatten(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema without titles and null branches, which say nothing to a model and are a third of the bytes."""
+    properties = {}
+    for name, given in schema.get("properties", {}).items():
+        described = {key: value for key, value in given.items() if key not in ("title", "anyOf")}
+        branches = [branch for branch in given.get("anyOf", []) if branch != {"type": "null"}]
+        if branches:
+            described |= branches[0]
+        if described.get("default", ...) is None:
+            del described["default"]
+        properties[name] = described
+    flat: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+    return flat | ({"required": schema["required"]} if "required" in schema else {})
+
+
+def _explain(spec: ToolSpec, error: ValidationError) -> str:
+    """Pydantic's findings as advice, without its addresses."""
+    lines = []
+    for finding in error.errors(include_url=False, include_input=False)[:5]:
+        name = shorten(".".join(map(str, finding["loc"])), 60)
+        if finding["type"] == "extra_forbidden":
+            lines.append(f"there is no argument {name!r}")
+        elif finding["type"] == "missing":
+            lines.append(f"{name} is required")
+        else:
+            lines.append(f"{name}: {finding['msg'].removeprefix('Value error, ')}")
+    known = ", ".join(
+        f"{name} (required)" if field.is_required() else name for name, field in spec.arguments.model_fields.items()
+    )
+    return f"{spec.name} was not run: {'; '.join(lines)}. Arguments: {known or 'none'}."
+
+
+def _failure(text: str) -> Answer:
+    return Answer(_well_formed(text)[:_ERROR_LIMIT], is_error=True)
+
+
+def _bound(text: str, limit: int) -> str:
+    """`text`, cut at a line's end where it exceeds `limit`, and then saying so."""
+    text = _well_formed(text)
+    if len(text) <= limit:
+        return text
+    notice = f"\n[cut: {limit:,} of {len(text):,} characters; ask for less to see the rest]"
+    return text[: limit - len(notice)].rpartition("\n")[0] + notice
+
+
+def _well_formed(text: str) -> str:
+    # A lone surrogate from a log line or an argument cannot be sent as UTF-8.
+    return text.encode("utf-8", "replace").decode()

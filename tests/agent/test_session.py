@@ -1,0 +1,218 @@
+"""A session on the real CLI: what a run gives, how it ends, and what the model is never given."""
+
+import asyncio
+import os
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from sre_bot.agent.events import Event, Outcome, RunEnded, TextDelta, ToolFinished, ToolStarted
+from sre_bot.agent.session import Session
+from sre_bot.errors import SessionLost, ToolsUnavailable
+
+HEALTH = "mcp__sre__get_service_health"
+
+
+async def run(session: Session, prompt: str, prompt_id: UUID | None = None) -> tuple[list[Event], RunEnded]:
+    """Ask and give all events, and the last one again."""
+    events = [event async for event in session.ask(prompt, prompt_id or uuid4())]
+    assert [event for event in events if isinstance(event, RunEnded)] == events[-1:]
+    end = events[-1]
+    assert isinstance(end, RunEnded)
+    return events, end
+
+
+async def test_a_run_streams_text_and_tool_calls_and_ends_answered(model, make_pool):
+    await model.script("QUESTION", {"tool": HEALTH, "input": {}}, {"text": "Nothing could be seen."})
+    session = await make_pool().take(None)
+    events, end = await run(session, "QUESTION")
+    started = next(event for event in events if isinstance(event, ToolStarted))
+    finished = next(event for event in events if isinstance(event, ToolFinished))
+    assert started.id == finished.id
+    assert started.summary == f"calling {HEALTH}"
+    assert not finished.ok, "Prometheus is down in this test, so the tool reports an error"
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "Nothing could be seen."
+    assert (end.outcome, end.answer, end.tool_calls) == (Outcome.ANSWERED, "Nothing could be seen.", 1)
+    assert end.cost_usd is not None
+    assert end.cost_usd > 0
+    await session.close()
+
+
+async def test_the_model_gets_our_tools_only_and_every_word_as_it_was_written(model, make_pool):
+    prompt = "QUESTION /clear @/etc/passwd @README.md"
+    await model.script("QUESTION", {"text": "Read."})
+    session = await make_pool().take(None)
+    await run(session, prompt)
+    request = (await model.requests())[-1]
+    assert prompt in request["last_user_text"]
+    assert "root:x:" not in str(request)
+    assert all(name.startswith("mcp__sre__") for name in request["tools"]), request["tools"]
+    await session.close()
+
+
+async def test_a_tool_that_is_not_allowed_is_refused_and_the_run_goes_on(model, make_pool):
+    unlisted = "mcp__sre__list_metrics"
+    await model.script("QUESTION", {"tool": unlisted, "input": {}}, {"text": "I may not."})
+    session = await make_pool().take(None)
+    events, end = await run(session, "QUESTION")
+    assert [event.ok for event in events if isinstance(event, ToolFinished)] == [False]
+    assert end.answer == "I may not."
+    await session.close()
+
+
+async def test_a_thread_goes_on_in_another_process_from_the_stored_transcript(model, make_pool):
+    await model.script("FIRST", {"text": "The answer was forty-two."})
+    first = make_pool()
+    session = await first.take(None)
+    await run(session, "FIRST question")
+    await first.give_back(session)
+    await first.close()
+    await model.script("SECOND", {"text": "As I said."})
+    session = await make_pool().take(session.id)
+    _, end = await run(session, "SECOND question")
+    assert end.answer == "As I said."
+    assert (await model.requests())[-1]["messages"] > 1, "the earlier exchange is part of the request"
+    await session.close()
+
+
+async def test_a_run_costs_what_it_cost_and_not_what_the_conversation_did(model, make_pool):
+    pool = make_pool()
+    await model.script("QUESTION", {"text": "One."}, {"text": "Two."}, {"text": "Three."})
+    session = await pool.take(None)
+    costs = [(await run(session, f"QUESTION {number}"))[1].cost_usd or 0 for number in range(2)]
+    await pool.give_back(session)
+    await session.close()
+    resumed = await pool.take(session.id)
+    costs.append((await run(resumed, "QUESTION 3"))[1].cost_usd or 0)
+    assert max(costs) < 2 * min(costs)
+    await resumed.close()
+
+
+async def test_a_conversation_that_is_not_stored_is_said_to_be_lost(make_pool):
+    with pytest.raises(SessionLost):
+        await make_pool().take(uuid4())
+
+
+async def test_stop_ends_a_run_at_once_and_the_session_can_be_asked_again(model, make_pool):
+    await model.fault(kind="hang_mid", count=1)
+    await model.script("QUESTION", {"text": "A long answer. " * 50}, {"text": "Here I am."})
+    session = await make_pool().take(None)
+    ended: list[RunEnded] = []
+    seen = asyncio.Event()
+
+    async def ask() -> None:
+        async for event in session.ask("QUESTION", uuid4()):
+            seen.set()
+            if isinstance(event, RunEnded):
+                ended.append(event)
+
+    asking = asyncio.create_task(ask())
+    await seen.wait()
+    await session.stop()
+    await asking
+    assert ended[0].outcome is Outcome.STOPPED
+    assert session.alive
+    _, end = await run(session, "QUESTION again")
+    assert end.outcome is Outcome.ANSWERED
+    await session.close()
+
+
+async def test_a_silent_model_ends_the_run_with_what_was_said_so_far(model, make_pool):
+    await model.fault(kind="hang_mid", count=1)
+    await model.script("QUESTION", {"text": "The first half is known. The second half is not."})
+    session = await make_pool(SRE_SILENCE_TIMEOUT="1.5").take(None)
+    _, end = await run(session, "QUESTION")
+    assert end.outcome is Outcome.LIMITED
+    assert "silent" in end.reason
+    assert end.answer.startswith("The first")
+    await session.close()
+
+
+async def test_too_many_steps_end_the_run_as_limited(model, make_pool):
+    call = {"tool": HEALTH, "input": {}}
+    await model.script("QUESTION", call, call, call)
+    session = await make_pool(SRE_MAX_TURNS="2").take(None)
+    _, end = await run(session, "QUESTION")
+    assert (end.outcome, end.tool_calls) == (Outcome.LIMITED, 2)
+    assert "SRE_MAX_TURNS" in end.reason
+    await session.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"kind": "http", "status": 401}, "ANTHROPIC_API_KEY"),
+        ({"kind": "http", "status": 400}, "new thread"),
+        ({"kind": "http", "status": 404}, "SRE_MODEL"),
+        ({"kind": "http", "status": 429, "retry_after": 3600}, "rate-limiting"),
+        ({"kind": "http", "status": 529}, "overloaded"),
+        ({"kind": "reset_before"}, "could not be reached"),
+    ],
+)
+async def test_a_refusal_of_the_model_is_explained_with_what_to_do(model, make_pool, fault, words):
+    await model.fault(**fault)
+    session = await make_pool().take(None)
+    _, end = await run(session, "QUESTION")
+    assert end.outcome is Outcome.FAILED
+    assert words in end.reason
+    assert "Traceback" not in end.reason
+    await session.close()
+
+
+async def test_a_killed_process_ends_the_run_and_is_not_lent_again(model, make_pool):
+    await model.fault(kind="hang_mid", count=1)
+    pool = make_pool()
+    session = await pool.take(None)
+    ended: list[RunEnded] = []
+    async for event in session.ask("QUESTION", uuid4()):
+        if isinstance(event, RunEnded):
+            ended.append(event)
+        else:
+            os.kill(session.pid, 9)
+    assert ended[0].outcome is Outcome.FAILED
+    assert not session.alive
+    await pool.give_back(session)
+
+
+async def test_without_its_tools_a_session_is_not_begun(make_pool, tmp_path):
+    empty = tmp_path / "no-catalog"
+    empty.mkdir()
+    with pytest.raises(ToolsUnavailable) as caught:
+        await make_pool(SRE_CONFIG_DIR=str(empty)).take(None)
+    assert "guess" in str(caught.value)
+
+
+async def test_secrets_stay_out_of_the_arguments_and_environment_of_child_processes(model, make_pool):
+    session = await make_pool(PROMETHEUS_BEARER_TOKEN="token-of-prometheus").take(None)
+    processes = [_Process(pid) for pid in _descendants(session.pid)]
+    assert len(processes) >= 2, "the CLI and its tool process"
+    for process in processes:
+        assert b"token-of-prometheus" not in process.arguments
+        assert b"secret-of-slack" not in process.arguments + process.environment
+    (tools,) = [process for process in processes if b"sre_mcp_server" in process.arguments]
+    assert b"token-of-prometheus" in tools.environment
+    assert b"ANTHROPIC" not in tools.environment
+    await session.close()
+
+
+class _Process:
+    def __init__(self, pid: int) -> None:
+        self.arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
+        self.environment = Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def _descendants(pid: int) -> list[int]:
+    files = [task / "children" for task in Path(f"/proc/{pid}/task").iterdir()]
+    children = [child for file in files for child in file.read_text().split()]
+    return [pid, *(found for child in children for found in _descendants(int(child)))]
+
+
+async def test_a_session_id_is_given_before_the_first_prompt_and_stays(model, make_pool):
+    pool = make_pool()
+    session = await pool.take(None)
+    known: UUID = session.id
+    await run(session, "QUESTION")
+    await pool.give_back(session)
+    assert await pool.take(known) is session
+    await session.close()

@@ -1,0 +1,92 @@
+"""The real Claude Code CLI and the real tool process, against the model's stand-in on loopback."""
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest_asyncio
+
+from sandbox.processes import Child
+from sre_bot.agent.options import AgentOptions
+from sre_bot.agent.pool import SessionPool
+from sre_bot.incidents.ledger import Ledger
+from sre_bot.settings import ROOT, load_settings
+
+READ_TOOLS = ("get_service_health", "get_logs")
+
+
+class Model:
+    """The model's stand-in: scripts what it says and how it fails."""
+
+    def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
+        self.url = url
+        self._http = http
+
+    async def script(self, marker: str, *turns: Any) -> None:
+        await self._post("script", {"marker": marker, "turns": list(turns)})
+
+    async def fault(self, **order: Any) -> None:
+        await self._post("faults", order)
+
+    async def requests(self) -> list[dict[str, Any]]:
+        async with self._http.get(f"{self.url}/sandbox/requests") as answer:
+            return list((await answer.json())["requests"])
+
+    async def violations(self) -> list[Any]:
+        async with self._http.get(f"{self.url}/sandbox/violations") as answer:
+            return list((await answer.json())["violations"])
+
+    async def _post(self, path: str, body: dict[str, Any]) -> None:
+        async with self._http.post(f"{self.url}/sandbox/{path}", json=body) as answer:
+            assert answer.status < 300, await answer.text()
+
+
+@pytest_asyncio.fixture
+async def model(tmp_path: Path) -> AsyncIterator[Model]:
+    command = [sys.executable, "-m", "sandbox.model"]
+    child = await Child.start(
+        "model", command, ready=r"listening on (http://\S+)", log_dir=tmp_path, env={"PYTHONPATH": str(ROOT)}
+    )
+    async with aiohttp.ClientSession() as http:
+        stand_in = Model(child.found, http)
+        yield stand_in
+        violations = await stand_in.violations()
+    await child.stop()
+    assert violations == []
+
+
+@pytest_asyncio.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    opened = await Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture
+async def make_pool(model: Model, ledger: Ledger, tmp_path: Path) -> AsyncIterator[Callable[..., SessionPool]]:
+    """Makes pools on one ledger; a second pool is another process as far as the first is concerned."""
+    pools: list[SessionPool] = []
+
+    def make(**overrides: str) -> SessionPool:
+        settings = load_settings(
+            {
+                "ANTHROPIC_API_KEY": "sandbox-no-key",
+                "ANTHROPIC_BASE_URL": model.url,
+                "SLACK_BOT_TOKEN": "xoxb-secret-of-slack",
+                "SLACK_APP_TOKEN": "xapp-secret-of-slack",
+                "PROMETHEUS_URL": "http://127.0.0.1:9",
+                "SRE_STATE_DIR": str(tmp_path / "agent"),
+                "SRE_SPARE_SESSIONS": "0",
+                **overrides,
+            }
+        )
+        options = AgentOptions(settings, READ_TOOLS, ledger.transcripts)
+        pool = SessionPool(options, settings.run, lambda name, _arguments: f"calling {name}")
+        pools.append(pool)
+        return pool
+
+    yield make
+    for pool in pools:
+        await pool.close()
