@@ -134,6 +134,8 @@ def load_catalog(config_dir: Path) -> Catalog:
         raise CatalogError(f"{path}: cannot be read ({error.strerror}). SRE_CONFIG_DIR names its folder.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CatalogError(f"{path}: is not valid YAML: {error}") from error
+    if repeated := list(_repeated(path, root)):
+        raise CatalogError("\n".join(repeated))
     try:
         catalog = Catalog.model_validate(data)
     except ValidationError as error:
@@ -164,7 +166,21 @@ def _locate(path: Path, root: yaml.Node | None, loc: Iterable[Any], message: str
         if node is None:
             break
         line = node.start_mark.line + 1
-    return f"{path}:{line}: {'.'.join(keys)}: {message.removeprefix('Value error, ')}"
+    where = f"{'.'.join(keys)}: " if keys else ""
+    return f"{path}:{line}: {where}{message.removeprefix('Value error, ')}"
+
+
+def _repeated(path: Path, node: yaml.Node | None, prefix: str = "") -> Iterator[str]:
+    """Keys that a mapping has twice: YAML forbids them, and its reader would keep the last one in silence."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    first: dict[str, int] = {}
+    for key, value in node.value:
+        name, line = prefix + str(key.value), key.start_mark.line + 1
+        if name in first:
+            yield f"{path}:{line}: {name}: is there twice, first on line {first[name]}"
+        first.setdefault(name, line)
+        yield from _repeated(path, value, f"{name}.")
 
 
 def _child(node: yaml.Node | None, key: object) -> yaml.Node | None:

@@ -57,6 +57,55 @@ async def model(tmp_path: Path) -> AsyncIterator[Model]:
     assert violations == []
 
 
+class Slack:
+    """The Slack stand-in: what people do, what they see, and what the bot got wrong."""
+
+    def __init__(self, url: str, http: aiohttp.ClientSession, world: dict[str, Any]) -> None:
+        self.url = url
+        self.world = world
+        self.channel: str = world["channels"]["incidents"]
+        self.bot: str = world["bot"]["user"]
+        self._http = http
+
+    async def look(self, path: str, **query: str) -> dict[str, Any]:
+        async with self._http.get(f"{self.url}/sandbox/{path}", params=query) as answer:
+            assert answer.status == 200, await answer.text()
+            return dict(await answer.json())
+
+    async def order(self, path: str, **body: Any) -> dict[str, Any]:
+        async with self._http.post(f"{self.url}/sandbox/{path}", json=body) as answer:
+            assert answer.status < 300, await answer.text()
+            return dict(await answer.json())
+
+    async def say(self, text: str, thread_ts: str | None = None, **more: Any) -> str:
+        body = {"channel": self.channel, "user": "Ada", "text": text} | more
+        return str((await self.order("messages", **body, **({"thread_ts": thread_ts} if thread_ts else {})))["ts"])
+
+    async def replies(self, ts: str) -> list[dict[str, Any]]:
+        """What the bot has in a thread."""
+        messages = (await self.look("thread", channel=self.channel, ts=ts))["messages"]
+        return [message for message in messages if message["bot"]]
+
+
+@pytest_asyncio.fixture
+async def slack(tmp_path: Path) -> AsyncIterator[Slack]:
+    """A stand-in of its own for each test; at its end nothing may be amiss in what the bot sent."""
+    command = [sys.executable, "-m", "sandbox.slack"]
+    child = await Child.start(
+        "slack", command, ready=r"listening on (http://\S+)", log_dir=tmp_path, env={"PYTHONPATH": str(ROOT)}
+    )
+    async with aiohttp.ClientSession() as http:
+        async with http.get(f"{child.found}/sandbox/world") as answer:
+            world = await answer.json()
+        stand_in = Slack(child.found, http, world)
+        yield stand_in
+        violations = (await stand_in.look("violations"))["violations"]
+        pings = (await stand_in.look("pings"))["pings"]
+    await child.stop()
+    assert violations == []
+    assert [ping for ping in pings if ping["how"] != "typed"] == [], "the bot notified somebody"
+
+
 @pytest_asyncio.fixture
 async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     opened = await Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")

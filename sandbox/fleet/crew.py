@@ -1,6 +1,6 @@
 """The workers of one deployed version, each restarted with a growing back-off when it dies.
 
-This is Kubernetes' CrashLoopBackOff on the scale of a demonstration: 1 s doubling to 8 s instead of
+This is Kubernetes' CrashLoopBackOff on the scale of a demonstration: 1 s doubling to 4 s instead of
 10 s doubling to 5 min, forgotten after a minute of health instead of ten.
 """
 
@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 from sandbox.fleet.logbook import Logbook
 from sandbox.fleet.measurements import Measurements
-from sandbox.fleet.worker import PROBE_PERIOD_S, Worker
+from sandbox.fleet.worker import PROBE_FAILURES, PROBE_PERIOD_S, Worker
 
 BOOT_S = 0.3
 BOOT_CPU_S = 0.2
-BACK_OFF_S, LONGEST_BACK_OFF_S = 1.0, 8.0
+BACK_OFF_S, LONGEST_BACK_OFF_S = 1.0, 4.0
 HEALTHY_AGAIN_S = 60.0
-DRAIN_S = 5.0
+DRAIN_S = 10.0  # the longest that a client waits for an answer
 
 
 class Crew:
@@ -58,7 +58,8 @@ class Crew:
 
     async def _keep_alive(self, number: int) -> None:
         back_off = BACK_OFF_S
-        await asyncio.sleep(PROBE_PERIOD_S * number / self.size)  # so that not all are probed at once
+        # Spread the first probes over the time that a dying worker is given, or all would die together.
+        await asyncio.sleep(PROBE_FAILURES * PROBE_PERIOD_S * (number - 1) / self.size)
         while True:
             started = time.monotonic()
             reason = await self.ready[number].watch()

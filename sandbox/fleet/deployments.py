@@ -1,8 +1,8 @@
 """The record of what was deployed when, by whom and with which changes; one JSON line each.
 
 It outlives the process: a start compares its environment with the last one deployed, so that an edit
-made while the fleet was down still shows as a change. A line that does not parse is skipped and left
-where it is.
+made while the fleet was down still shows as a change. A line that does not parse, because the machine
+died while it was written, is skipped and left where it is.
 """
 
 import json
@@ -53,8 +53,7 @@ class DeploymentRecord:
             changes=changed(earlier[-1].environment, values) if earlier else {},
             environment=values,
         )
-        with self._path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(deployment), ensure_ascii=False) + "\n")
+        self._append(json.dumps(asdict(deployment)) + "\n")
         self._deployments.append(deployment)
         return deployment
 
@@ -65,8 +64,14 @@ class DeploymentRecord:
     def _load(self) -> list[Deployment]:
         if not self._path.exists():
             return []
-        lines = self._path.read_text(encoding="utf-8", errors="replace").splitlines()
-        return [deployment for line in lines if (deployment := _parse(line))]
+        text = self._path.read_text(encoding="utf-8", errors="replace")
+        if text and not text.endswith("\n"):
+            self._append("\n")  # or the next record would continue a torn line
+        return [deployment for line in text.splitlines() if (deployment := _parse(line))]
+
+    def _append(self, text: str) -> None:
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(text)
 
 
 def _parse(line: str) -> Deployment | None:

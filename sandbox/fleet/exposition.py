@@ -40,9 +40,10 @@ class FleetCollector(Collector):
 
     def _connections(self, services: list[Service]) -> Iterator[Metric]:
         database = self._fleet.database
-        active = {s.name: sum(w.pool.active for w in s.workers) for s in services}
-        waiting = {s.name: sum(w.pool.waiting for w in s.workers) for s in services}
-        limit = {s.name: sum(w.pool.size for w in s.workers) for s in services}
+        pools = {s.name: [worker.pool for worker in s.workers] for s in services if s.workers}
+        active = {name: sum(pool.active for pool in each) for name, each in pools.items()}
+        waiting = {name: sum(pool.waiting for pool in each) for name, each in pools.items()}
+        limit = {name: sum(pool.size for pool in each) for name, each in pools.items()}
         yield _gauge(
             "db_connections_active",
             "Database connections in use; on postgres, by everybody.",

@@ -62,10 +62,10 @@ class Fleet:
         return {name: service.log for name, service in self.services.items()} | {"postgres": self.database.log}
 
     async def deploy(self, name: str, environment: Environment) -> None:
-        """Put `environment` into service; for postgres, restart it."""
+        """Put `environment` into service. A database that runs already is restarted."""
         if name in self.services:
             await self.services[name].deploy(environment)
-        elif self.versions:
+        elif name in self.versions:
             await self.database.restart()
         self.versions[name] = environment.version
 

@@ -1,4 +1,4 @@
-"""The answer of an investigation, in Markdown for a phone: verdict, impact, confidence, change, one next step, evidence."""
+"""An investigation's answer, in Markdown for a phone: verdict, impact, confidence, change, one next step, evidence."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from .evidence import (
     bullets,
     deployment_lines,
     evidence,
-    figures,
     health_lines,
     history_lines,
     log_lines,
+    main_figures,
     quote,
     setting,
     settings_changed,
@@ -40,16 +40,16 @@ def full(found: Diagnosis) -> str:
 
 def because(found: Diagnosis) -> str:
     """The end of the sentence "x is failing", with the cause where there is one."""
-    change = found.change
-    if found.pool_exhausted and change:
+    change, cut = found.change, found.pool_cut
+    if cut:
         return (
-            f" because its database connection pool is exhausted: {setting(change)} in the deployment at {change.time}."
+            f" because its database connection pool is exhausted: `{cut.key}` changed {cut.before} → {cut.after} in "
+            f"the deployment at {cut.time}."
         )
+    suspicion = f"; the likely cause is the deployment at {change.time}: {setting(change)}" if change else ""
     if found.pool_exhausted:
-        return ": its database connection pool is exhausted. What shrank or leaks it is not in what I could read."
-    if change:
-        return f"; the likely cause is the deployment at {change.time}: {setting(change)}."
-    return "; the cause is not established."
+        return f": its database connection pool is exhausted{suspicion or ', and what I could read does not say why'}."
+    return f"{suspicion or '; the cause is not established'}."
 
 
 def next_step(found: Diagnosis) -> str:
@@ -116,8 +116,8 @@ def _inconclusive(found: Diagnosis) -> str:
 def _impact(found: Diagnosis) -> str:
     if found.suspect is None:
         return "none measured: every figure is within its thresholds."
-    own = f"{found.suspect.name}: {figures(found.suspect)}."
-    others = [f"{service.name} ({figures(service)})" for service in found.others]
+    own = f"{found.suspect.name}: {main_figures(found.suspect)}."
+    others = [f"{service.name} ({main_figures(service)})" for service in found.others]
     return f"{own} Also affected: {', '.join(others)}." if others else f"{own} No other service breaches a threshold."
 
 

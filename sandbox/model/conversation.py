@@ -16,7 +16,9 @@ ADDED_BY_CLI = re.compile(
     r"<system-reminder>.*?</system-reminder>"
     r"|^\s*\[Request interrupted by user[^\]]*\]"
     r"|^\s*Continue from where you left off\.?\s*$"
-    r"|^\s*Your response above was cut off mid-stream.*",
+    r"|^\s*Your response above was (?:cut off mid-stream|stopped by a safety classifier).*"
+    r"|^\s*Output token limit hit\..*"
+    r"|^\s*\[Your previous response had no visible output[^\]]*\]",
     re.DOTALL,
 )
 

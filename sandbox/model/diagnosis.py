@@ -91,22 +91,31 @@ class Diagnosis:
         return tuple(line for line in self.logs if POOL_MESSAGE.search(line.message))
 
     @property
+    def pool_cut(self) -> Change | None:
+        """The change that made the suspect's pool smaller, if its pool is exhausted and that is the newest value."""
+        cuts = (change for change in self._suspect_changes() if POOL_SETTING.search(change.key) and _is_cut(change))
+        return next(cuts, None) if self.pool_exhausted else None
+
+    @property
     def change(self) -> Change | None:
-        """The setting whose change explains the failure: of the suspect, the newest value, and for a pool a cut."""
-        newest: dict[str, Change] = {}
-        for change in self.changes:  # newest first
-            if self.suspect and change.service == self.suspect.name:
-                newest.setdefault(change.key, change)
-        if self.pool_exhausted:
-            return next((c for c in newest.values() if POOL_SETTING.search(c.key) and _is_cut(c)), None)
-        return next(iter(newest.values()), None)
+        """The setting whose change explains the failure best; enlarging a pool does not explain its exhaustion."""
+        others = (c for c in self._suspect_changes() if not (self.pool_exhausted and POOL_SETTING.search(c.key)))
+        return self.pool_cut or next(others, None)
 
     @property
     def confidence(self) -> str:
         """High: symptom and change agree. Medium: one of them. Low: neither."""
-        if self.pool_exhausted and self.change:
+        if self.pool_cut:
             return "high"
         return "medium" if self.pool_exhausted or self.change else "low"
+
+    def _suspect_changes(self) -> list[Change]:
+        """The newest change of each setting of the suspect."""
+        newest: dict[str, Change] = {}
+        for change in self.changes:  # newest first
+            if self.suspect and change.service == self.suspect.name:
+                newest.setdefault(change.key, change)
+        return list(newest.values())
 
 
 def diagnose(results: Sequence[Result]) -> Diagnosis:

@@ -37,7 +37,7 @@ def evidence(found: Diagnosis) -> list[str]:
 
 def health_lines(found: Diagnosis) -> list[str]:
     """One line per service."""
-    return [f"{service.name} {service.state}: {_main_figures(service)}" for service in found.health.services]
+    return [f"{service.name} {service.state}: {main_figures(service)}" for service in found.health.services]
 
 
 def pool_lines(found: Diagnosis) -> list[str]:
@@ -85,7 +85,10 @@ def deployment_lines(found: Diagnosis) -> list[str]:
 
 def unseen_lines(found: Diagnosis) -> list[str]:
     """What could not be seen, and why."""
-    return [f"Could not see ({tool}): {quote(why)}" for tool, why in dict(found.unseen).items()]
+    tools: dict[str, list[str]] = {}
+    for tool, why in found.unseen:
+        tools.setdefault(why, []).append(tool)
+    return [f"Could not see ({', '.join(dict.fromkeys(names))}): {quote(why)}" for why, names in tools.items()]
 
 
 def settings_changed(changes: tuple[Change, ...]) -> str:
@@ -121,6 +124,7 @@ def _message(line: LogPattern) -> str:
     return quote(match[0].strip() if match else line.message)
 
 
-def _main_figures(service: ServiceHealth) -> str:
+def main_figures(service: ServiceHealth) -> str:
+    """What users feel, and the pool; signals that the tool did not show are left out."""
     shown = (signal for signal in ("error_rate", "latency_p99", "db_connections") if signal in service.figures)
     return ", ".join(f"{WORDS[signal]} {service.figures[signal]}" for signal in shown)

@@ -42,19 +42,21 @@ def recall(known: Diagnosis, question: str) -> str:
 
 
 def _say_errors(known: Diagnosis) -> str:
-    return "\n".join(
-        f"{s.name}: error rate {s.figures.get('error_rate', 'NO DATA')}" for s in known.health.services if s.figures
-    )
+    return _say_signal(known, "error_rate")
 
 
 def _say_latency(known: Diagnosis) -> str:
-    return "\n".join(f"{s.name}: P99 latency {s.figures.get('latency_p99', 'NO DATA')}" for s in known.health.services)
+    return _say_signal(known, "latency_p99")
+
+
+def _say_signal(known: Diagnosis, signal: str) -> str:
+    """One line per service that has this signal; a service without requests has no error rate."""
+    shown = (service for service in known.health.services if signal in service.figures)
+    return bullets([f"{service.name}: {WORDS[signal]} {service.figures[signal]}" for service in shown])
 
 
 def _say_pool(known: Diagnosis) -> str:
-    return " ".join(pool_lines(known)) or "\n".join(
-        f"{s.name}: DB connections in use {s.figures.get('db_connections', 'NO DATA')}" for s in known.health.services
-    )
+    return bullets(pool_lines(known)) or _say_signal(known, "db_connections")
 
 
 def _say_changes(known: Diagnosis) -> str:

@@ -69,12 +69,12 @@ def _stages(exchange: Exchange, before: Diagnosis | None) -> list[Stage]:
     found = diagnose(exchange.results)
     if before and _comparable(found, before):
         return stages
-    return [*stages, _second_stage(found)]
+    return [*stages, _second_stage(found, exchange)]
 
 
-def _second_stage(found: Diagnosis) -> Stage:
+def _second_stage(found: Diagnosis, exchange: Exchange) -> Stage:
     if found.verdict == "failing":
-        return _dig(found)
+        return _dig(found, exchange)
     if found.health.problem:
         return (
             "The metrics cannot be read. Looking at what does not depend on them.",
@@ -86,11 +86,14 @@ def _second_stage(found: Diagnosis) -> Stage:
     )
 
 
-def _dig(found: Diagnosis) -> Stage:
+def _dig(found: Diagnosis, exchange: Exchange) -> Stage:
     name = found.suspect.name if found.suspect else found.firing[0].service
     pool = f'sum by (__name__, service) ({{__name__=~"db_connections_(active|waiting|max)",service="{name}"}})'
+    again = exchange.called("get_logs")
     return (
-        f"{name} stands out. Reading its errors, its pool, and what was deployed.",
+        "The logs point to another runbook."
+        if again
+        else f"{name} stands out. Reading its errors, pool and deployments.",
         [
             ("get_logs", {"service": name, "level": "ERROR"}),
             ("get_recent_deployments", {}),

@@ -51,7 +51,7 @@ class StandIn:
                 *Control(self).routes(),
                 web.get("/link/", self.sockets.serve),
                 web.post("/actions/{team}/{key}", self.clicks.respond),
-                web.post("/upload/v1/{file}", lambda request: files.receive_upload(request, self.world)),
+                web.post("/upload/v1/{file}", self._upload),
                 web.get("/files/{file}/{name:.*}", self._file),
             ]
         )
@@ -63,6 +63,9 @@ class StandIn:
         self._down_until = time.monotonic() + seconds
         await self.sockets.disconnect("reset")
         await asyncio.sleep(0)
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        return await files.receive_upload(request, self.world)
 
     async def _file(self, request: web.Request) -> web.Response:
         return files.send_file(request, self.world)

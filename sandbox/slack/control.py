@@ -93,7 +93,8 @@ class Control:
         """A channel's top level as people see it, oldest first."""
         channel = self.it.people.channel(request.query.get("channel"))
         top = [m for m in channel.messages.values() if not m.is_reply or m.subtype == "thread_broadcast"]
-        return {"messages": self._seen(top)}
+        unseen = [m for m in self.it.world.ephemerals if m.channel == channel.id and m.thread_ts is None]
+        return {"messages": self._seen(sorted([*top, *unseen], key=lambda message: message.ts))}
 
     def calls(self, request: web.Request) -> Json:
         """Every API call, or those of one method."""

@@ -36,6 +36,7 @@ class _Builder:
     lists: list[str] = field(default_factory=list)  # the styles of the lists around the present token
     quotes: int = 0
     heading: bool = False
+    in_table: bool = False
     rows: list[list[Json]] = field(default_factory=list)
 
     def build(self, tokens: list[Token]) -> list[Json]:
@@ -53,8 +54,10 @@ class _Builder:
             case "hr":
                 self.blocks.append({"type": "divider"})
             case "table_open":
-                self.rows = []
+                self.in_table, self.rows = True, []
                 self.blocks.append({"type": "table", "rows": self.rows})
+            case "table_close":
+                self.in_table = False
             case "tr_open":
                 self.rows.append([])
             case _:
@@ -74,7 +77,7 @@ class _Builder:
     def _inline(self, token: Token) -> None:
         elements = _inline_elements(token.children or [])
         plain = "".join(element.get("text", "") for element in elements)
-        if self.rows and self.blocks[-1].get("rows") is self.rows and token.level >= 3:
+        if self.in_table:
             self.rows[-1].append({"type": "raw_text", "text": plain or " "})
         elif self.heading and 0 < len(plain) <= HEADER_MOST:
             self.blocks.append({"type": "header", "text": {"type": "plain_text", "text": plain, "emoji": True}})

@@ -17,7 +17,7 @@ MOST_CALLS = 50_000
 CARELESS = frozenset(
     {
         "invalid_arguments", "invalid_blocks", "invalid_blocks_format", "invalid_attachments", "invalid_name",
-        "invalid_metadata_format", "metadata_too_large", "invalid_json", "json_not_object", "invalid_ts",
+        "invalid_metadata_format", "metadata_too_large", "invalid_json", "json_not_object", "too_many_attachments",
         "markdown_text_conflict", "msg_too_long", "msg_blocks_too_long", "msg_blocks_too_many", "no_text",
         "not_allowed_token_type", "unknown_method", "invalid_cursor", "invalid_limit", "invalid_ts_latest",
         "invalid_ts_oldest", "view_too_large", "invalid_types", "invalid_trigger_id", "exchanged_trigger_id",

@@ -84,10 +84,11 @@ class Sockets:
             await ws.close()
             return ws
         self._numbers += 1
-        socket = Socket(ws, request, self._numbers)
+        socket = Socket(ws, request, self._numbers, leaving=True)  # gets nothing before its hello
         self._open.append(socket)
         try:
             await ws.send_json(_hello(len(self._open)))
+            socket.leaving = False
             self._connected.set()
             async for message in ws:
                 if message.type is WSMsgType.TEXT:
@@ -105,12 +106,12 @@ class Sockets:
         """Send an event until it is acknowledged or has been tried often enough."""
         self._start(self._deliver_event(payload))
 
-    async def deliver_click(self, payload: Json, *, accepts_response: bool = False) -> bool:
+    async def deliver_click(self, payload: Json) -> bool:
         """Send an interaction once; False when no socket could take it, and it is lost."""
         socket = self._next_socket()
         if socket is None:
             return False
-        await self._send(socket, "interactive", payload, attempt=0, accepts=accepts_response)
+        await self._send(socket, "interactive", payload, attempt=0)
         return True
 
     async def disconnect(self, reason: str, most: int = MOST_SOCKETS) -> int:
@@ -165,9 +166,7 @@ class Sockets:
             attempt += 1
         envelope.note["given_up"] = True
 
-    async def _send(
-        self, socket: Socket, kind: str, payload: Json, *, attempt: int, accepts: bool = False
-    ) -> _Envelope:
+    async def _send(self, socket: Socket, kind: str, payload: Json, *, attempt: int) -> _Envelope:
         envelope_id = str(uuid.uuid4())
         note = {
             "envelope_id": envelope_id,
@@ -184,7 +183,7 @@ class Sockets:
             "envelope_id": envelope_id,
             "payload": payload,
             "type": kind,
-            "accepts_response_payload": accepts,
+            "accepts_response_payload": False,
             "retry_attempt": attempt,
             "retry_reason": "timeout" if attempt else "",
         }
@@ -206,8 +205,9 @@ class Sockets:
             self.journal.violate("double_ack", f"acknowledges envelope {ack['envelope_id']} twice")
         else:
             envelope.note["latency_ms"] = round((time.monotonic() - envelope.sent) * 1000, 1)
-            envelope.note["response"] = ack.get("payload")
             envelope.acked.set()
+            if ack.get("payload"):
+                self.journal.violate("ack_payload", "answers an envelope that accepts no response payload")
 
     def _next_socket(self) -> Socket | None:
         able = [socket for socket in self._open if not socket.leaving and not socket.ws.closed]

@@ -151,7 +151,7 @@ def _make_wal_file(path: Path, busy_timeout: float) -> None:
 def _with_async_driver(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise LedgerError("DATABASE_URL is not a URL; write for example sqlite:///var/sre_bot.db") from error
     backend = parsed.get_backend_name()
     if backend not in _DRIVERS:
@@ -163,6 +163,7 @@ def _with_async_driver(url: str) -> URL:
 
 def _create(url: URL, **options: object) -> AsyncEngine:
     try:
-        return create_async_engine(url, **_POOL, **options)
+        # hide_parameters: a logged cause must not quote what people wrote.
+        return create_async_engine(url, hide_parameters=True, **_POOL, **options)
     except ModuleNotFoundError as error:
         raise LedgerError(f"DATABASE_URL needs the Python package {error.name!r}, which is not installed.") from error

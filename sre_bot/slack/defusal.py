@@ -26,13 +26,13 @@ _DISGUISE = re.compile(
 
 # Each match ends where the guard goes.
 _LIVE = [
-    re.compile(r"<(?=\s*[!@\#]\s*[^\W_])"),  # <!channel> <!subteam^S1> <@U1> <#C1>
-    BROADCAST,
+    re.compile(r"<(?=\s*[!@\#][\s*_~`]*[^\W_])"),  # <!channel> <!subteam^S1> <@U1> <#C1>
+    re.compile(r"(?<![a-z0-9])@(?=[*_~`]*(?:channel|here|everyone)(?![a-z0-9]))", re.IGNORECASE),
     re.compile(r"<(?=(?:javascript|vbscript|data|file):)", re.IGNORECASE),  # an autolink
     # [click](!channel) becomes <!channel|click> in careless converters; the rest are schemes that nobody may click.
-    re.compile(r"\](?=\(\s*<?\s*(?:[!@\#]|(?!(?:https?|mailto):)[a-z][a-z0-9+.\-\s]{0,40}:))", re.IGNORECASE),
+    re.compile(r"\](?=\([\s>]*<?\s*(?:[!@\#]|(?!(?:https?|mailto):)[a-z][a-z0-9+.\-\s]{0,40}:))", re.IGNORECASE),
     # The definition of a reference link could complete an image or a link from anywhere in the text.
-    re.compile(r"\](?=:\s*<?\s*(?:[!@\#]|(?:https?|javascript|vbscript|data|file):))", re.IGNORECASE),
+    re.compile(r"\](?=:[\s>]*<?\s*(?:[!@\#]|//|(?:https?|javascript|vbscript|data|file):))", re.IGNORECASE),
 ]
 
 
@@ -84,7 +84,7 @@ def _meaning(disguise: re.Match[str]) -> str:
 def _image_marks(text: str) -> Iterator[int]:
     """Where an exclamation mark may begin an image: before a ``[``, in a paragraph that later has a ``](``.
 
-    Looser than the grammar, which needs a parser, and tight enough to leave ``(?![a-z])`` and ``vec![0]`` alone.
+    Looser than the grammar, which needs a parser, and tight enough to leave most code with a ``![`` alone.
     """
     start = 0
     for paragraph in re.split(r"(\n[ \t]*\n)", text):

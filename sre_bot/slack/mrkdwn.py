@@ -152,7 +152,7 @@ class _Composer:
             self._lines += lines
         else:
             first, *rest = lines
-            self._lines.append(quote_mark + (self._marker or indent) + first)
+            self._lines.append((quote_mark + (self._marker or indent) + first).rstrip())
             self._lines += [quote_mark + indent + line for line in rest]
         self._marker = ""
         self._joined = bool(self._counters)
@@ -169,7 +169,7 @@ class _Composer:
         if self._heading:
             children = [Token("strong_open", "", 1), *children, Token("strong_close", "", -1)]
             self._heading = False
-        lines = _spell(list(_pieces(children)))
+        lines = _spell([piece for piece in _pieces(children) if piece.text])
         if self._marker:
             lines[0] = _TASK.sub(lambda task: "☐ " if task[1] == " " else "☑ ", lines[0])
         self._write(lines)
@@ -311,7 +311,7 @@ def _spell(pieces: list[_Piece]) -> list[str]:
     runs = ["".join(piece.text for piece in run) for _, run in groupby(pieces, lambda piece: piece.role)]
     roles = [role for role, _ in groupby(piece.role for piece in pieces)]
     out = ""
-    for run, role, following in zip(runs, roles, [*runs[1:], ""], strict=True):
+    for run, role, following in zip(runs, roles, [*runs[1:], ""], strict=False):
         left, right = out[-1:] or "\n", following[:1] or "\n"
         if role == "text":
             out += _literal(run, left, right)

@@ -7,20 +7,29 @@ used for rate limits only (its default repeats posts after a reset connection, w
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Awaitable
 from typing import Any
 
 import aiohttp
 from aiolimiter import AsyncLimiter
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from sre_bot.slack.mrkdwn import defuse
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from sre_bot.errors import BackendError, RateLimited, Refused, Unreachable
+from sre_bot.slack.defusal import defuse
 
 log = logging.getLogger(__name__)
 
 POST_EVENT = "sre_bot_post"
-LOST = (aiohttp.ClientError, TimeoutError, ConnectionError)
-"""Failures after which nobody knows whether Slack applied the call."""
+
+
+class SlackRefused(Refused):
+    """Slack answered with an error code, such as `msg_too_long`; nothing was applied."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"Slack refused the call ({code}).", status=200)
+        self.code = code
 
 
 class Outbox:
@@ -49,50 +58,49 @@ class Outbox:
             key: the same for every attempt at this message; an earlier attempt that arrived is found by it.
 
         Raises:
-            SlackApiError: Slack refused it.
-            aiohttp.ClientError, TimeoutError: no answer; try again with the same key.
+            SlackRefused: it will not be posted as it is.
+            Unreachable, RateLimited: try again with the same key.
         """
         if key in self._uncertain:
             found = await self._find(channel, thread_ts, key)
             self._uncertain.discard(key)
             if found:
                 return found
-        text = defuse(markdown)
         async with self._posts[channel]:
+            call = self._client.chat_postMessage(
+                channel=channel,
+                thread_ts=thread_ts,
+                markdown_text=defuse(markdown),
+                metadata={"event_type": POST_EVENT, "event_payload": {"key": key}},
+                unfurl_links=False,
+                unfurl_media=False,
+            )
             try:
-                answer = await self._client.chat_postMessage(
-                    channel=channel,
-                    thread_ts=thread_ts,
-                    markdown_text=text,
-                    metadata={"event_type": POST_EVENT, "event_payload": {"key": key}},
-                    unfurl_links=False,
-                    unfurl_media=False,
-                )
-            except LOST:
+                return str((await _answer(call))["ts"])
+            except Unreachable:
                 self._uncertain.add(key)
                 raise
-        return str(answer["ts"])
 
     async def update(self, channel: str, ts: str, markdown: str) -> None:
         """Replace the text of a message of ours; may be repeated. Raises as `post` does."""
         async with self._updates:
-            await self._client.chat_update(channel=channel, ts=ts, markdown_text=defuse(markdown))
+            await _answer(self._client.chat_update(channel=channel, ts=ts, markdown_text=defuse(markdown)))
 
     async def react(self, channel: str, ts: str, name: str) -> None:
-        """Put an emoji under a message; a courtesy, so that a refusal is only logged."""
+        """Put an emoji under a message; a courtesy, so that a failure is only logged."""
         try:
-            await self._client.reactions_add(channel=channel, timestamp=ts, name=name)
-        except (SlackApiError, *LOST) as error:
+            await _answer(self._client.reactions_add(channel=channel, timestamp=ts, name=name))
+        except BackendError as error:
             log.info("no reaction on %s %s: %s", channel, ts, error)
 
     async def _find(self, channel: str, thread_ts: str, key: str) -> str | None:
+        """The message that carries `key`, if an earlier attempt at it arrived."""
         cursor = ""
         while True:
-            page: Mapping[str, Any] = (
-                await self._client.conversations_replies(
-                    channel=channel, ts=thread_ts, include_all_metadata=True, limit=200, cursor=cursor
-                )
-            ).data  # type: ignore[assignment]  # JSON, never bytes, for this method
+            call = self._client.conversations_replies(
+                channel=channel, ts=thread_ts, include_all_metadata=True, limit=200, cursor=cursor
+            )
+            page = await _answer(call)
             for message in page["messages"]:
                 if message.get("metadata", {}).get("event_payload", {}).get("key") == key:
                     return str(message["ts"])
@@ -101,6 +109,23 @@ class Outbox:
                 return None
 
 
+async def _answer(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
+    """Slack's answer, or one of our errors: a server error leaves open whether the call was applied."""
+    try:
+        answer = await call
+    except SlackApiError as error:
+        status = error.response.status_code
+        if status == 429:
+            raise RateLimited("Slack limits our rate.", float(error.response.headers.get("Retry-After", 1))) from error
+        if status >= 500:
+            raise Unreachable(f"Slack answered {status}.") from error
+        raise SlackRefused(refusal(error)) from error
+    except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+        raise Unreachable(f"Slack did not answer ({type(error).__name__}).") from error
+    return dict(answer.data) if isinstance(answer.data, dict) else {}
+
+
 def refusal(error: SlackApiError) -> str:
-    """Slack's error code, such as `msg_too_long`."""
-    return str(error.response.get("error", "unknown_error"))
+    """Slack's error code, such as `invalid_auth`; the HTTP status where the body is not Slack's."""
+    body = error.response.data
+    return str(body.get("error")) if isinstance(body, dict) else f"http_{error.response.status_code}"

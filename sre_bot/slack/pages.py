@@ -161,10 +161,9 @@ def _find_cut(text: str, start: int, context: _Context, room: int) -> _Cut:
     while at < len(text):
         end = text.find("\n", at) + 1 or len(text)
         line = text[at:end]
-        if context.may_close(line) and weigh(line) <= room + CLOSING_ROOM:
-            fitting = len(line)
-        else:
-            fitting = _count_fitting(line, room)
+        # What would close the code block may stand in the room for that; the end of a line is part of that room too.
+        spare = CLOSING_ROOM if context.may_close(line) else int(line.endswith("\n") and room >= 0)
+        fitting = len(line) if weigh(line) <= room + spare else _count_fitting(line, room)
         if not context.has_place_for(line[: fitting + 1]):
             fitting = 0
         if fitting < len(line):
@@ -178,8 +177,6 @@ def _find_cut(text: str, start: int, context: _Context, room: int) -> _Cut:
 
 def _count_fitting(line: str, room: int) -> int:
     """How many of the first characters of a line weigh at most ``room`` together."""
-    if len(line) <= room and weigh(line) <= room:
-        return len(line)
     for count, char in enumerate(line):
         room -= weigh(char)
         if room < 0:

@@ -3,11 +3,9 @@
 import logging
 from uuid import UUID, uuid4
 
-from slack_sdk.errors import SlackApiError
-
-from sre_bot.errors import LedgerError
+from sre_bot.errors import BackendError, LedgerError
 from sre_bot.incidents.ledger import Ledger
-from sre_bot.slack.outbox import LOST, Outbox
+from sre_bot.slack.outbox import Outbox
 from sre_bot.slack.writer import LiveReply
 from sre_bot.workflows.people import Prompt
 
@@ -45,5 +43,5 @@ class SlackPeople:
         """One message of Markdown in a thread."""
         try:
             await self._outbox.post(channel, thread_ts, text, key=f"say:{uuid4()}")
-        except (SlackApiError, *LOST) as error:
+        except BackendError as error:
             log.error("message in %s %s was not delivered: %s", channel, thread_ts, error)

@@ -11,11 +11,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from slack_sdk.errors import SlackApiError
-from sre_bot.slack.pages import paginate
-
 from sre_bot.agent.events import Event
-from sre_bot.slack.outbox import LOST, Outbox, refusal
+from sre_bot.errors import BackendError
+from sre_bot.slack.outbox import Outbox, SlackRefused
+from sre_bot.slack.pages import paginate
 from sre_bot.slack.reply import ReplyText
 
 log = logging.getLogger(__name__)
@@ -25,6 +24,8 @@ GIVE_UP = 900.0  # seconds after the end of a run during which its last words ar
 PAGE_BUDGET = 9_000  # weighted bytes of a message; below the sizes at which messages were refused in the field
 SMALLEST_BUDGET = 1_000
 TOO_LONG = frozenset({"msg_too_long", "msg_blocks_too_long", "msg_blocks_too_many"})
+PASSING = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+"""Slack's codes for trouble of its own, which may be over at the next attempt."""
 
 Posted = Callable[[str], Awaitable[None]]
 """Told the timestamp of every message that a reply consists of."""
@@ -76,7 +77,7 @@ class LiveReply:
             ended = self._text.ended
             try:
                 await self._reconcile()
-            except (SlackApiError, *LOST) as error:
+            except BackendError as error:
                 give_up = give_up or time.monotonic() + GIVE_UP
                 if ended and (time.monotonic() > give_up or not self._worth_another_try(error)):
                     log.error("reply %s could not be completed: %s", self._key, error)
@@ -102,12 +103,11 @@ class LiveReply:
                 await self._outbox.update(self._channel, ts, page)
                 self._pages[number] = (ts, page)
 
-    def _worth_another_try(self, error: Exception) -> bool:
-        """Whether the same text may yet arrive; where it is too long, the pages become shorter."""
-        if not isinstance(error, SlackApiError):
+    def _worth_another_try(self, error: BackendError) -> bool:
+        """Whether the text may yet arrive; where a message is too long, the pages become shorter."""
+        if not isinstance(error, SlackRefused):
             return True
-        code = refusal(error)
-        if code in TOO_LONG and self._budget > SMALLEST_BUDGET:
+        if error.code in TOO_LONG and self._budget > SMALLEST_BUDGET:
             self._budget //= 2
             return True
-        return code in {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"}
+        return error.code in PASSING

@@ -8,7 +8,7 @@ from sre_bot.errors import BadRequest
 ACCEPTED = "now, now-1h, -30m, 30m (ago), 14:05Z, RFC 3339, or Unix seconds or milliseconds"
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|[smhdw])")
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|[smhdw])")
 _OLDEST = 978_307_200.0  # 2001: smaller numbers are no Unix time that anyone means
 _MILLISECONDS = 100_000_000_000.0  # above this, Unix seconds would lie beyond the year 5000
 _SKEW = 60.0  # seconds that another clock may be ahead

@@ -105,7 +105,9 @@ class Deployments:
         if not found:
             return f"NO DATA: no deployment of {service or 'any service'} {when}. An earlier since may find one."
         more = "; there are older ones: raise limit" if len(found) > limit else ""
-        header = f"{min(limit, len(found))} deployments of {service or 'all services'} {when}, newest first{more}"
+        count = min(limit, len(found))
+        plural = "s" if count > 1 else ""
+        header = f"{count} deployment{plural} of {service or 'all services'} {when}, newest first{more}"
         return "\n".join([header, *(_deployment(entry, now) for entry in found[:limit])])
 
 

@@ -10,6 +10,7 @@ import pytest
 from sre_bot.agent.events import Event, Outcome, RunEnded, TextDelta, ToolFinished, ToolStarted
 from sre_bot.agent.session import Session
 from sre_bot.errors import SessionLost, ToolsUnavailable
+from tests.process_tree import descendants
 
 HEALTH = "mcp__sre__get_service_health"
 
@@ -185,7 +186,7 @@ async def test_without_its_tools_a_session_is_not_begun(make_pool, tmp_path):
 
 async def test_secrets_stay_out_of_the_arguments_and_environment_of_child_processes(model, make_pool):
     session = await make_pool(PROMETHEUS_BEARER_TOKEN="token-of-prometheus").take(None)
-    processes = [_Process(pid) for pid in _descendants(session.pid)]
+    processes = [_Process(pid) for pid in {session.pid, *descendants(session.pid)}]
     assert len(processes) >= 2, "the CLI and its tool process"
     for process in processes:
         assert b"token-of-prometheus" not in process.arguments
@@ -200,12 +201,6 @@ class _Process:
     def __init__(self, pid: int) -> None:
         self.arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
         self.environment = Path(f"/proc/{pid}/environ").read_bytes()
-
-
-def _descendants(pid: int) -> list[int]:
-    files = [task / "children" for task in Path(f"/proc/{pid}/task").iterdir()]
-    children = [child for file in files for child in file.read_text().split()]
-    return [pid, *(found for child in children for found in _descendants(int(child)))]
 
 
 async def test_a_session_id_is_given_before_the_first_prompt_and_stays(model, make_pool):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from sandbox.model.conversation import Conversation, read_conversation
 
 from .conftest import TOOLS, assistant, call, result, user
@@ -51,9 +53,18 @@ def test_what_the_cli_adds_is_nobodys_question() -> None:
     assert [exchange.question for exchange in conversation.exchanges] == ["500s?", "and now?"]
 
 
-def test_a_reply_that_was_cut_off_is_continued_and_not_taken_for_a_question() -> None:
-    cut = "Your response above was cut off mid-stream. Continue."
-    conversation = read(user("500s?"), assistant("The po"), user(cut))
+@pytest.mark.parametrize(
+    "added",
+    [
+        "Your response above was cut off mid-stream. Continue.",
+        "Your response above was stopped by a safety classifier — this is not a tool or API error.",
+        "Output token limit hit. Resume directly.",
+        "[Your previous response had no visible output. Please continue.]",
+        "Continue from where you left off.",
+    ],
+)
+def test_a_reply_that_was_cut_off_is_continued_and_not_taken_for_a_question(added: str) -> None:
+    conversation = read(user("500s?"), assistant("The po"), user(added))
     assert [exchange.question for exchange in conversation.exchanges] == ["500s?"]
 
 

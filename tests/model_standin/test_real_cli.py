@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -20,9 +21,9 @@ from claude_agent_sdk import (
     UserMessage,
 )
 
-from .conftest import Standin
+from .conftest import TOOLS, Standin
 
-TINY_SERVER = Path(__file__).parent / "tiny_mcp_server.py"
+MCP_SERVER = Path(__file__).parent / "observed_mcp_server.py"
 HEALTH, ALERTS = "mcp__sre__get_service_health", "mcp__sre__get_alerts"
 
 
@@ -36,10 +37,10 @@ def options(standin: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         setting_sources=[],
         strict_mcp_config=True,
         permission_mode="dontAsk",
-        allowed_tools=[HEALTH, ALERTS],
+        allowed_tools=[str(tool["name"]) for tool in TOOLS],
         include_partial_messages=True,
         verbatim_prompts=True,
-        mcp_servers={"sre": {"command": sys.executable, "args": [str(TINY_SERVER), str(tmp_path)]}},
+        mcp_servers={"sre": {"command": sys.executable, "args": [str(MCP_SERVER), str(tmp_path)]}},
         cwd=tmp_path,
         env={
             "ANTHROPIC_BASE_URL": standin.url,
@@ -81,6 +82,20 @@ async def test_the_cli_reads_text_and_parallel_calls_and_sends_back_a_valid_hist
     assert await standin.seen("violations") == []
     assert {HEALTH, ALERTS} <= set((await standin.seen("requests"))[0]["tools"])
     assert (await standin.seen("requests"))[-1]["last_user_text"] == "and now?"
+
+
+async def test_the_playbook_finds_the_cause_through_the_cli_and_answers_a_follow_up(
+    standin: Standin, options: ClaudeAgentOptions, tmp_path: Path
+) -> None:
+    shutil.copytree(Path(__file__).parent / "observed" / "broken", tmp_path, dirs_exist_ok=True)
+    async with ClaudeSDKClient(options=options) as client:
+        answer = ending(await ask(client, "500 errors spiking on api-server"))
+        assert answer.result is not None
+        assert "`DB_POOL_SIZE` changed 20 → 1" in answer.result
+        recalled = ending(await ask(client, "what was the error rate?"))
+        assert recalled.result is not None
+        assert "api-server: error rate 43.6 %" in recalled.result
+    assert await standin.seen("violations") == []
 
 
 async def test_the_cli_reports_each_fault_and_the_same_session_goes_on(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.slack.limits import SPECIAL, TIERS
 from sandbox.slack.web_api.call import Call, Json, Refused, method
-from sandbox.slack.web_api.chat import writable
+from sandbox.slack.web_api.chat import thread_of, writable
 
 MOST_LOADING_MESSAGES = 10  # Slack: assistant.threads.setStatus
 MOST_PROMPTS = 4  # Slack: assistant.threads.setSuggestedPrompts
@@ -19,12 +19,12 @@ MOST_PROMPTS = 4  # Slack: assistant.threads.setSuggestedPrompts
 async def set_status(call: Call) -> Json:
     """Show what the app is doing; an empty status clears it, as does the app's next message."""
     channel = writable(call, "channel_id")
-    call.message(channel, "thread_ts", "thread_not_found")
+    thread_ts = str(thread_of(call, channel))
     loading = call.structure("loading_messages", "invalid_arguments")
     if loading is not None and (not isinstance(loading, list) or len(loading) > MOST_LOADING_MESSAGES):
         raise Refused("invalid_arguments", f"at most {MOST_LOADING_MESSAGES} loading_messages")
     status = {"status": call.text("status"), "loading_messages": loading or []}
-    call.workspace.set_status(channel.id, call.text("thread_ts"), status if status["status"] else None)
+    call.workspace.set_status(channel.id, thread_ts, status if status["status"] else None)
     return {}
 
 

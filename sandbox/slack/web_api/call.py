@@ -57,12 +57,13 @@ class Call:
         return default if value is None else value in (True, 1, "1", "true", "True")
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
-        """An argument as an integer within Slack's bounds, else `invalid_limit`."""
+        """An argument as an integer within Slack's bounds, else a refusal."""
         value = self.text(name)
         if not value:
             return default
         if not value.isdigit() or not least <= int(value) <= most:
-            raise Refused(f"invalid_{name}", f"must be between {least} and {most} [json-pointer:/{name}]")
+            error = "invalid_limit" if name == "limit" else "invalid_arguments"
+            raise Refused(error, f"must be between {least} and {most} [json-pointer:/{name}]")
         return int(value)
 
     def structure(self, name: str, error: str) -> Any:  # noqa: ANN401 - JSON of any shape

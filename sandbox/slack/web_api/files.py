@@ -98,7 +98,7 @@ async def complete_upload(call: Call) -> Json:
         if call.text(target):
             channel = writable(call, target)
             comment = as_stored(call.text("initial_comment"))
-            content = Content(text=comment, links="http" in comment)
+            content = Content(text=comment)
             message = message_of(call, channel, content)
             message.thread_ts, message.files, message.subtype = thread_of(call, channel), records, "file_share"
             call.workspace.post(message)

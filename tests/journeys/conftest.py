@@ -1,0 +1,22 @@
+"""The whole arrangement of the demo, once for all journeys: real bot, CLI, tool process, Prometheus and fleet."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from sandbox.stack import Stack
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    folder: Path = tmp_path_factory.mktemp("stack")
+    async with Stack(folder) as running:
+        yield running
+        assert (await running.look(running.slack, "violations"))["violations"] == []
+        pings = (await running.look(running.slack, "pings"))["pings"]
+        bot = running.world["bot"]["user"]
+        assert [ping for ping in pings if ping["target"] != bot] == [], "only people's mentions of the bot notify"
+        assert running.model
+        assert (await running.look(running.model, "violations"))["violations"] == []

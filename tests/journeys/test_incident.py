@@ -1,0 +1,58 @@
+"""The stories that the demo tells, from a mention in Slack to the answer in its thread, on real processes."""
+
+import asyncio
+import re
+
+import pytest
+
+from sandbox.demo import BROKEN, ROOT_CAUSE
+from sandbox.stack import Stack
+from sandbox.terminal import is_complete
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+QUESTION = "@SRE Bot 500 errors spiking on api-server"
+
+
+async def answers(stack: Stack, ts: str, count: int = 1) -> list[str]:
+    """The bot's complete answers in a thread, as soon as there are so many."""
+    async with asyncio.timeout(90):
+        while True:
+            replies = [message for message in await stack.thread(ts) if message["bot"]]
+            if len([reply for reply in replies if is_complete(reply)]) >= count:
+                return [str(reply["markdown"]) for reply in replies]
+            await asyncio.sleep(0.1)
+
+
+async def test_a_false_alarm_ends_in_nothing_is_wrong_with_the_figures_that_show_it(stack: Stack):
+    (answer,) = await answers(stack, await stack.say(QUESTION))
+    assert re.search(r"nothing is wrong", answer, re.IGNORECASE)
+    assert re.search(r"error rate \d", answer), "the evidence quotes a figure"
+    assert not ROOT_CAUSE.search(answer)
+
+
+async def test_a_broken_fleet_ends_in_the_true_cause_and_survives_a_crash_of_the_bot(stack: Stack):
+    await stack.deploy(DB_POOL_SIZE="1")
+    await stack.await_figures(BROKEN)
+    ts = await stack.say(QUESTION)
+    (answer,) = await answers(stack, ts)
+    assert ROOT_CAUSE.search(answer)
+    assert "- ✅ Checking the health" in answer, "tool calls are visible, one line each"
+
+    stack.bot.kill()
+    await stack.bot.wait()
+    await stack.start_bot()
+    await stack.say("why?", thread_ts=ts)
+    _, follow_up = await answers(stack, ts, count=2)
+    assert "DB_POOL_SIZE" in follow_up, "it remembers what it found before the crash"
+    assert "not Claude" not in follow_up, "the playbook introduces itself at the start of a conversation only"
+
+    await stack.deploy(DB_POOL_SIZE="20")
+
+
+async def test_without_prometheus_the_answer_is_inconclusive_and_claims_no_health(stack: Stack):
+    stack.prometheus.kill()
+    await stack.prometheus.wait()
+    (answer,) = await answers(stack, await stack.say(QUESTION))
+    assert re.search(r"inconclusive", answer, re.IGNORECASE)
+    assert not re.search(r"nothing is wrong|is healthy", answer, re.IGNORECASE)

@@ -1,0 +1,224 @@
+"""What the playbook concludes from results that the real tools gave (kept under `observed/`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.model.conversation import read_conversation
+from sandbox.model.playbook import next_turn
+from sandbox.model.turn import Call, Say
+
+from .conftest import TOOLS, assistant, call, result, user
+
+OBSERVED = Path(__file__).parent / "observed"
+UNREACHABLE = "UNREACHABLE: Prometheus at http://127.0.0.1:9090 did not answer (connection failed)."
+Tools = Callable[[Call], tuple[str, bool]]
+
+
+def observed(scene: str, **replaced: str) -> Tools:
+    """Tools that answer what was observed in a scene, but for the replaced ones; a replaced one may fail."""
+
+    def run(made: Call) -> tuple[str, bool]:
+        tool = made.name.removeprefix("mcp__sre__")
+        if tool in replaced:
+            return replaced[tool], replaced[tool].startswith("UNREACHABLE")
+        if tool == "query_metrics":
+            tool += ".pool" if "db_connections" in made.arguments["query"] else ".errors"
+        return (OBSERVED / scene / f"{tool}.txt").read_text(), False
+
+    return run
+
+
+class Thread:
+    """A conversation with the playbook, and the tools it called for the last question."""
+
+    def __init__(self, offered: list[dict[str, Any]] | None = None) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.offered = TOOLS if offered is None else offered
+        self.called: list[str] = []
+
+    def ask(self, question: str, tools: Tools) -> str:
+        """Return everything the playbook says until it has answered."""
+        self.messages.append(user(question))
+        self.called, said = [], []
+        for _ in range(10):
+            turn = next_turn(read_conversation({"messages": self.messages, "tools": self.offered}))
+            said += [block.text for block in turn.blocks if isinstance(block, Say)]
+            calls = [block for block in turn.blocks if isinstance(block, Call)]
+            self.messages.append(
+                assistant(
+                    *(block.text for block in turn.blocks if isinstance(block, Say)),
+                    *(call(made.id, made.name.removeprefix("mcp__sre__"), **made.arguments) for made in calls),
+                )
+            )
+            if not calls:
+                return "\n\n".join(said)
+            self.called += [made.name.removeprefix("mcp__sre__") for made in calls]
+            results = [(made.id, *tools(made)) for made in calls]
+            self.messages.append(user(*(result(made, text, is_error=failed) for made, text, failed in results)))
+        raise AssertionError("the playbook does not come to an end")
+
+
+def test_the_first_reply_says_that_it_is_a_script_and_later_ones_do_not() -> None:
+    thread = Thread()
+    assert thread.ask("500s?", observed("broken")).startswith("_This is the scripted offline playbook, not Claude")
+    assert "playbook" not in thread.ask("is it still happening?", observed("broken"))
+
+
+def test_a_broken_fleet_gets_its_true_cause_with_the_figures_that_were_read() -> None:
+    answer = Thread().ask("500 errors spiking on api-server", observed("broken"))
+    assert "**Verdict:** api-server is failing because its database connection pool is exhausted" in answer
+    assert "`DB_POOL_SIZE` changed 20 → 1 in the deployment at 14:57:17Z" in answer
+    assert "**Confidence:** high" in answer
+    assert "set `DB_POOL_SIZE=20` (now 1)" in answer
+    for figure in ("43.6 %", "2770 ms", "3/3 connections in use, 153 waiting", "398 ERROR lines", "HighErrorRate"):
+        assert figure in answer
+
+
+def test_a_broken_fleet_is_investigated_wide_first_and_then_narrow() -> None:
+    thread = Thread()
+    thread.ask("500s?", observed("broken"))
+    assert thread.called[:2] == ["get_service_health", "get_alerts"]
+    assert sorted(thread.called[2:]) == sorted(
+        ["get_logs", "get_recent_deployments", "query_metrics", "query_metrics", "execute_runbook"]
+    )
+
+
+def test_a_healthy_fleet_gets_nothing_is_wrong_after_a_second_look() -> None:
+    thread = Thread()
+    answer = thread.ask("500 errors spiking on api-server", observed("healthy"))
+    assert "**Verdict:** nothing is wrong now" in answer
+    assert "api-server OK: error rate 0 %" in answer
+    assert "DB_POOL_SIZE" not in answer
+    assert thread.called == ["get_service_health", "get_alerts", "query_metrics", "get_recent_deployments"]
+
+
+def test_the_cause_follows_the_results_and_not_the_question() -> None:
+    """Another service, another setting, other figures: nothing of the demo's scenario is built in."""
+
+    def renamed(made: Call) -> tuple[str, bool]:
+        text, failed = observed("broken")(made)
+        for old, new in (("api-server", "ledger"), ("DB_POOL_SIZE 20 → 1", "MAX_CONNECTIONS 8 → 2"), ("43.6", "61.7")):
+            text = text.replace(old, new)
+        return text, failed
+
+    answer = Thread().ask("500 errors spiking on api-server", renamed)
+    assert "ledger is failing" in answer
+    assert "set `MAX_CONNECTIONS=8` (now 2)" in answer
+    assert "61.7 %" in answer
+    assert "DB_POOL_SIZE" not in answer
+
+
+def test_a_pool_without_a_change_is_named_without_a_made_up_cause() -> None:
+    quiet = "NO DATA: no deployment of any service since 14:00:00Z. An earlier since may find one."
+    answer = Thread().ask("500s?", observed("broken", get_recent_deployments=quiet))
+    assert "pool is exhausted, and what I could read does not say why" in answer
+    assert "**Confidence:** medium" in answer
+    assert "DB_POOL_SIZE" not in answer
+
+
+def test_a_pool_that_was_enlarged_last_is_not_blamed() -> None:
+    history = (OBSERVED / "recovered" / "get_recent_deployments.txt").read_text()
+    answer = Thread().ask("500s?", observed("broken", get_recent_deployments=history))
+    assert "because" not in answer.split("**Impact")[0]
+    assert "set `DB_POOL_SIZE" not in answer
+
+
+def test_a_change_without_a_matching_symptom_is_a_suspicion_only() -> None:
+    health = (
+        "WARNING: 1 of 1 services breaches a threshold at 14:00:00Z\n"
+        "web WARNING (Front; Web team)\n  cpu 81 % WARNING (warning > 70 %, critical > 90 %)\n  context: db_waiting 0"
+    )
+    deployed = "1 deployments of all services\nweb 13:50:00Z (10 m ago) version 2 by ci: new; THREADS 8 → 64"
+    tools = observed("healthy", get_service_health=health, get_recent_deployments=deployed)
+    answer = Thread().ask("slow?", tools)
+    assert "the likely cause is the deployment at 13:50:00Z" in answer
+    assert "**Confidence:** medium" in answer
+    assert "CPU 81 %" in answer
+
+
+def test_unreachable_metrics_end_inconclusive_and_without_a_cause() -> None:
+    failing = {"get_service_health": UNREACHABLE, "get_alerts": UNREACHABLE}
+    thread = Thread()
+    answer = thread.ask("500s?", observed("broken", **failing))
+    assert "**Verdict:** INCONCLUSIVE" in answer
+    assert "because" not in answer
+    assert "Could not see (get_service_health, get_alerts): UNREACHABLE" in answer
+    assert thread.called[2:] == ["get_recent_deployments", "get_logs"]
+
+
+def test_a_service_without_data_is_never_called_healthy() -> None:
+    health = "NO DATA: 1 of 2 services cannot be judged\nweb OK (Front)\n  OK: up 1\ndb NO DATA (Base)\n  up NO DATA"
+    answer = Thread().ask("all good?", observed("healthy", get_service_health=health))
+    assert "**Verdict:** INCONCLUSIVE: there is NO DATA for db" in answer
+
+
+def test_alerts_that_cannot_be_read_are_named_in_a_healthy_answer() -> None:
+    answer = Thread().ask("all good?", observed("healthy", get_alerts=UNREACHABLE))
+    assert "nothing is wrong in what I could read (not seen: get_alerts)" in answer
+    assert "**Confidence:** medium" in answer
+
+
+def test_a_health_report_in_an_unknown_form_is_not_taken_for_healthy() -> None:
+    answer = Thread().ask("500s?", observed("healthy", get_service_health="everything shiny"))
+    assert "INCONCLUSIVE" in answer
+    assert "not understood: everything shiny" in answer
+
+
+def test_a_session_without_tools_looks_at_nothing_and_says_so() -> None:
+    answer = Thread(offered=[]).ask("500s?", observed("healthy"))
+    assert "INCONCLUSIVE: this session has no tool" in answer
+
+
+@pytest.mark.parametrize(
+    ("question", "figure"),
+    [
+        ("what was the error rate?", "api-server: error rate 43.6 %"),
+        ("<@U1> what is p99?", "P99 latency 2770 ms"),
+        ("how many connections?", "3/3 connections in use, 153 waiting"),
+        ("what changed?", "`DB_POOL_SIZE` 20 → 1"),
+        ("why?", "pool is exhausted"),
+        ("what should we do?", "set `DB_POOL_SIZE=20`"),
+    ],
+)
+def test_a_short_question_is_answered_from_what_was_read(question: str, figure: str) -> None:
+    thread = Thread()
+    thread.ask("500s?", observed("broken"))
+    answer = thread.ask(question, observed("recovered"))
+    assert figure in answer
+    assert "From what I read earlier" in answer
+    assert thread.called == []
+
+
+def test_is_it_still_happening_reads_again_and_compares() -> None:
+    thread = Thread()
+    thread.ask("500s?", observed("broken"))
+    answer = thread.ask("is it still happening?", observed("recovered"))
+    assert thread.called == ["get_service_health", "get_alerts"]
+    assert "api-server is back within its thresholds" in answer
+    assert "error rate: 43.6 % before, 0 % now" in answer
+
+
+def test_the_cause_is_still_known_after_a_second_reading() -> None:
+    thread = Thread()
+    thread.ask("500s?", observed("broken"))
+    assert "api-server is still failing" in thread.ask("and now?", observed("broken"))
+    assert "`DB_POOL_SIZE` changed 20 → 1" in thread.ask("why?", observed("broken"))
+
+
+def test_a_failure_that_begins_later_is_investigated_in_full() -> None:
+    thread = Thread()
+    thread.ask("all good?", observed("healthy"))
+    answer = thread.ask("and now?", observed("broken"))
+    assert "`DB_POOL_SIZE` changed 20 → 1" in answer
+    assert "execute_runbook" in thread.called
+
+
+def test_a_recent_peak_that_is_over_is_mentioned_in_a_healthy_answer() -> None:
+    answer = Thread().ask("500s?", observed("recovered"))
+    assert "nothing is wrong now" in answer
+    assert "api-server had an error ratio of 71.1% at 15:00:34Z; that is over" in answer

@@ -1,0 +1,32 @@
+"""Which processes descend from one: read from /proc, so that a test can see that none is left behind."""
+
+import asyncio
+from pathlib import Path
+
+
+def descendants(pid: int) -> set[int]:
+    """Every process below `pid`, itself left out."""
+    found: set[int] = set()
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, _read(children).split()):
+            found |= {child} | descendants(child)
+    return found
+
+
+async def await_gone(pids: set[int], seconds: float = 30) -> None:
+    """Wait until none of the processes exists; those that are dead but not yet reaped count as gone."""
+    async with asyncio.timeout(seconds):
+        while any(_runs(pid) for pid in pids):
+            await asyncio.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    state = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return bool(state) and state[0] != "Z"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
