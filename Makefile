@@ -3,10 +3,12 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: help demo test check bench lock format clean
+.PHONY: help setup demo test check bench lock format clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: .venv/.runtime prometheus ## what running needs: .venv with the locked dependencies, and Prometheus
 
 demo: .venv/.runtime prometheus ## break a simulated fleet and watch the bot find out why
 	@$(PY) -m sandbox $(ARGS)

@@ -29,7 +29,7 @@ async def serve(host: str, port: int, pace: Pace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(ModelServer(pace).application(), handler_cancellation=True, shutdown_timeout=1)
+    runner = web.AppRunner(ModelServer(pace).application(), handler_cancellation=True, shutdown_timeout=0.2)
     await runner.setup()
     await web.TCPSite(runner, host, port).start()
     bound_host, bound_port = runner.addresses[0][:2]
