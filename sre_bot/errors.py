@@ -5,7 +5,7 @@ Each message is written for the person (or the model) who reads it: what failed,
     SreBotError
     ├── SettingsError          the environment is incomplete or wrong; lists every problem at once
     ├── CatalogError           a file under config/ is wrong; names file, line and key
-    ├── LedgerError            the database is locked, full, unreachable or damaged (IllegalMove: a turn has ended already)
+    ├── LedgerError            the database is locked, full, away or damaged; IllegalMove: a turn ended already
     ├── BackendError           a system that we call
     │   ├── NotConfigured      its settings are absent, so it was never asked
     │   ├── Unreachable        no answer: connection refused, DNS, timeout

@@ -68,7 +68,7 @@ class FleetCollector(Collector):
         )
         yield _gauge(
             "container_memory_usage_ratio",
-            "Memory in use, as a share of the limit.",
+            "Memory in use by the fullest worker, as a share of its limit.",
             memory | {database.name: database.memory_ratio()},
         )
         yield self._restarts()

@@ -22,7 +22,7 @@ class Release:
 RELEASES = {
     "2.15.0": Release(error_share=0.12),  # a discount without a coupon is not handled
     "2.15.1": Release(cpu_factor=3.4),  # prices are rounded one by one in a loop
-    "2.16.0": Release(leak_mib=0.35),  # the cache of rendered carts has no limit
+    "2.16.0": Release(leak_mib=0.15),  # the cache of rendered carts has no limit
 }
 
 

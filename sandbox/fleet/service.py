@@ -77,11 +77,8 @@ class Service:
         return list(self._crew.ready.values()) if self._crew else []
 
     def memory_ratio(self) -> float | None:
-        """Share of the memory limit in use, over the running workers; None when none runs."""
-        workers = self.workers
-        if not workers:
-            return None
-        return sum(worker.memory_mib() for worker in workers) / (MEMORY_LIMIT_MIB * len(workers))
+        """Share of the memory limit that the fullest worker uses; None when none runs."""
+        return max((worker.memory_mib() / MEMORY_LIMIT_MIB for worker in self.workers), default=None)
 
     async def call(self, caller: Measurements, demand: Demand, limit_s: float) -> None:
         """Serve one request for `caller`, within `limit_s` seconds.

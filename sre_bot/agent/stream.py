@@ -1,9 +1,8 @@
 """The Agent SDK's messages turned into events: pure, one instance per run.
 
-The order in which the SDK tells things is documented by its own streaming guide; three of its habits shape this file.
-Each content block arrives twice (as deltas and as an `AssistantMessage`), so only deltas are shown. A tool's name is
-known before its arguments, so it is announced when the arguments are complete. Cost is cumulative for the process,
-so a run's own cost is a difference.
+Three habits of the SDK shape this file. Each content block arrives twice (as deltas and as an `AssistantMessage`), so
+of the second only what is new is shown. A tool's name is known before its arguments, so it is announced when the
+arguments are complete. Cost is cumulative for the process, so a run's own cost is a difference.
 """
 
 import time
@@ -16,6 +15,7 @@ from claude_agent_sdk import (
     ResultMessage,
     StreamEvent,
     SystemMessage,
+    TextBlock,
     ToolResultBlock,
     ToolUseBlock,
     UserMessage,
@@ -67,7 +67,7 @@ class RunStream:
         self._running: dict[str, float] = {}
         self._calls = 0
         self._text = ""
-        self._last_error = ""
+        self._block = ""  # what deltas have shown of the block that is not finished yet
 
     @property
     def tools_running(self) -> bool:
@@ -79,7 +79,7 @@ class RunStream:
         if isinstance(message, StreamEvent):
             yield from self._read_delta(message.event)
         elif isinstance(message, AssistantMessage):
-            yield from self._read_calls(message)
+            yield from self._read_blocks(message)
         elif isinstance(message, UserMessage):
             yield from self._read_results(message)
         elif isinstance(message, SystemMessage):
@@ -99,21 +99,40 @@ class RunStream:
         )
 
     def _read_delta(self, event: dict[str, Any]) -> Iterator[Event]:
-        if event.get("type") == "content_block_delta" and event["delta"].get("type") == "text_delta":
-            self._text += event["delta"]["text"]
-            yield TextDelta(event["delta"]["text"])
-        elif event.get("type") == "content_block_stop" and self._text and not self._text.endswith("\n\n"):
-            self._text += "\n\n"
-            yield TextBreak()
+        kind = event.get("type")
+        if kind == "content_block_start" and event["content_block"].get("type") == "text":
+            self._block = ""
+            yield from self._break()
+        elif kind == "content_block_delta" and event["delta"].get("type") == "text_delta":
+            self._block += event["delta"]["text"]
+            yield self._write(event["delta"]["text"])
 
-    def _read_calls(self, message: AssistantMessage) -> Iterator[Event]:
-        if message.error:
-            self._last_error = message.error
+    def _read_blocks(self, message: AssistantMessage) -> Iterator[Event]:
         for block in message.content:
-            if isinstance(block, ToolUseBlock):
+            if isinstance(block, TextBlock):
+                yield from self._complete(block.text)
+            elif isinstance(block, ToolUseBlock):
                 self._running[block.id] = self._clock()
                 self._calls += 1
                 yield ToolStarted(block.id, block.name, self._describe(block.name, block.input))
+
+    def _complete(self, text: str) -> Iterator[Event]:
+        """Show of a finished block what its deltas did not: after a broken stream the CLI asks again without one."""
+        if not text.startswith(self._block):
+            self._block = ""
+            yield from self._break()
+        if rest := text[len(self._block) :]:
+            yield self._write(rest)
+        self._block = ""
+
+    def _write(self, text: str) -> TextDelta:
+        self._text += text
+        return TextDelta(text)
+
+    def _break(self) -> Iterator[Event]:
+        if self._text and not self._text.endswith("\n\n"):
+            self._text += "\n\n"
+            yield TextBreak()
 
     def _read_results(self, message: UserMessage) -> Iterator[Event]:
         blocks = message.content if isinstance(message.content, list) else []

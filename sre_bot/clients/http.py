@@ -31,6 +31,7 @@ class HttpService:
         auth: basic credentials.
         headers: sent with every request.
         transport: replaces the network, for tests.
+        max_body: bytes of one answer that are read.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class HttpService:
         auth: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
+        max_body: int = MAX_BODY,
     ) -> None:
         self.name = name
         self._setting = setting
@@ -49,6 +51,7 @@ class HttpService:
         self._auth = auth
         self._headers = dict(headers or {})
         self._transport = transport
+        self._max_body = max_body
         self._client: httpx2.AsyncClient | None = None
 
     @property
@@ -129,8 +132,8 @@ class HttpService:
         body = bytearray()
         async for chunk in response.aiter_bytes():
             body += chunk
-            if len(body) > MAX_BODY:
-                raise TooLarge(f"{self.name} answered with more than {MAX_BODY >> 20} MB. Ask for less.")
+            if len(body) > self._max_body:
+                raise TooLarge(f"{self.name} answered with more than {self._max_body:,} bytes. Ask for less.")
         return bytes(body)
 
     def _advice(self, response: httpx2.Response) -> str:

@@ -39,7 +39,7 @@ class FleetLogs:
         self._http = HttpService("The log source", "FLEET_URL", settings.url, transport=transport)
 
     async def read(self, service: str | None, level: str | None, since: float, limit: int) -> LogPage:
-        """The newest `limit` lines (at most 1000) since `since` (seconds since the epoch); None: of any service or level.
+        """The newest `limit` lines (at most 1000) since `since` (seconds since the epoch); None: any service or level.
 
         Raises:
             BackendError: the fleet did not answer, or with an error.

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 
-from sre_bot.clients.http import HttpService, bearer
+from sre_bot.clients.http import MAX_BODY, HttpService, bearer
 from sre_bot.errors import BadRequest
 from sre_bot.settings import PrometheusSettings
 
@@ -63,7 +63,12 @@ class AlertRule:
 class Prometheus:
     """A Prometheus server; every method raises the BackendErrors of `HttpService`."""
 
-    def __init__(self, settings: PrometheusSettings, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        settings: PrometheusSettings,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        max_body: int = MAX_BODY,
+    ) -> None:
         token, password = settings.bearer_token, settings.password
         self._http = HttpService(
             "Prometheus",
@@ -72,6 +77,7 @@ class Prometheus:
             auth=(settings.username, password.get_secret_value()) if settings.username and password else None,
             headers=bearer(token.get_secret_value()) if token else None,
             transport=transport,
+            max_body=max_body,
         )
 
     async def query(self, promql: str, at: float | None = None) -> list[Series]:

@@ -2,7 +2,6 @@
 
 import math
 import re
-from dataclasses import replace
 
 from sre_bot.clients.prometheus import Series
 from sre_bot.errors import BadRequest, Refused, TooLarge
@@ -50,7 +49,7 @@ async def query_window(metrics: MetricSource, promql: str, window: Window, now: 
         series, count = await _largest_of_many(metrics, promql, window)
     when = f"{clock(window.start, now)} to {clock(window.end, now)}"
     if not series:
-        return await explain_absence(metrics, promql, f"from {when}")
+        return "\n".join(filter(None, [await explain_absence(metrics, promql, f"from {when}"), note]))
     header = f"{shorten(promql, 200)} from {when}, step {span(window.step)}: {_counted(count)}{_unit(promql)}"
     return "\n".join([header, *([note] if note else []), *render_window(series, window), *_rest(count, promql)])
 
@@ -68,16 +67,18 @@ def plan_window(start: str | None, end: str | None, step: str | None, now: float
     length = last - first
     if step is None:
         wanted = length / _AUTO_POINTS
-        return Window(first, last, next((s for s in _LADDER if s >= wanted), math.ceil(wanted))), ""
+        return _ending_at(last, length, next((s for s in _LADDER if s >= wanted), math.ceil(wanted))), ""
     seconds = max(parse_duration(step), 0.001)
-    window = Window(first, last, min(seconds, length))
-    if window.points <= MAX_POINTS:
-        return window, ""
+    if length / seconds <= MAX_POINTS - 1:
+        return _ending_at(last, length, min(seconds, length)), ""
     widened = math.ceil(length / (MAX_POINTS - 1))
-    return (
-        replace(window, step=widened),
-        f"step widened from {span(seconds)} to {span(widened)}: Prometheus answers at most {MAX_POINTS:,} points.",
-    )
+    note = f"step widened from {span(seconds)} to {span(widened)}: Prometheus answers at most {MAX_POINTS:,} points."
+    return _ending_at(last, length, widened), note
+
+
+def _ending_at(end: float, length: float, step: float) -> Window:
+    """A window whose last evaluation is at its end: counted from the start, a wide step would miss the newest data."""
+    return Window(end - math.floor(length / step + 1e-9) * step, end, step)
 
 
 async def _largest_of_many(metrics: MetricSource, promql: str, window: Window) -> tuple[list[Series], int]:

@@ -153,8 +153,9 @@ class Tool:
 
 
 def shorten(text: str, limit: int) -> str:
-    """`text` on one line, at most `limit` characters."""
-    line = " ".join(text.split())
+    """`text` on one line, at most `limit` characters, without control characters: others may have written it."""
+    head = text[: 4 * limit]  # runs of blanks shrink; a text of megabytes need not be walked through
+    line = " ".join("".join(char if char.isprintable() else " " for char in head).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

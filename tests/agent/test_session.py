@@ -140,6 +140,18 @@ async def test_too_many_steps_end_the_run_as_limited(model, make_pool):
     await session.close()
 
 
+@pytest.mark.parametrize("kind", ["stream_error", "reset"])
+async def test_a_stream_that_breaks_in_the_middle_gives_the_whole_text_once(model, make_pool, kind):
+    whole = "The first half is this, the second half is that, and there is no third."
+    await model.fault(kind=kind, count=1)
+    await model.script("QUESTION", {"text": whole})
+    session = await make_pool().take(None)
+    events, end = await run(session, "QUESTION")
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == whole
+    assert (end.outcome, end.answer) == (Outcome.ANSWERED, whole)
+    await session.close()
+
+
 @pytest.mark.parametrize(
     ("fault", "words"),
     [

@@ -1,6 +1,7 @@
 """get_logs and get_recent_deployments: folded, bounded, and without secrets."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -135,7 +136,8 @@ async def test_a_deployment_shows_when_what_by_whom_and_each_change(catalog: Cat
 
 @pytest.mark.parametrize("key", ["API_TOKEN", "DB_PASSWORD", "PRIVATE_KEY", "database_url", "SENTRY_DSN"])
 async def test_a_changed_secret_is_shown_as_changed_only(catalog: Catalog, key: str) -> None:
-    text = (await deployments(catalog, deployment(**{key: ("hunter2", "hunter3")}))).text
+    changed = replace(deployment(), changes={key: ("hunter2", "hunter3")})
+    text = (await deployments(catalog, changed)).text
     assert f"{key} (masked) → (masked)" in text
     assert "hunter" not in text
 
