@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiohttp
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
@@ -25,8 +24,11 @@ from sre_bot.errors import SettingsError, SreBotError
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.settings import Settings, load_settings, read_environment
 from sre_bot.slack import listeners
+from sre_bot.slack.cards import reply
 from sre_bot.slack.outbox import Outbox, refusal
 from sre_bot.slack.people import SlackPeople
+from sre_bot.slack.reading import ThreadReader
+from sre_bot.slack.sockets import Sockets
 from sre_bot.tools.offer import SERVER_NAME, describe_tools
 from sre_bot.tools.spec import Access, ToolSpec
 from sre_bot.workflows.turns import Turns
@@ -71,10 +73,13 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         turns = Turns(ledger, pool, SlackPeople(Outbox(web), ledger), settings.run.concurrent)
         stack.push_async_callback(turns.close)
         app = AsyncApp(client=web)
-        listeners.register(app, turns, identity["user_id"])
+        listeners.register(app, turns, ThreadReader(web, identity["user_id"]), identity["user_id"])
+        reply.register(app, turns)
         pool.start()
         await turns.recover()
-        await _listen(app, settings, stack)
+        sockets = Sockets(app, settings.slack.app_token.get_secret_value())
+        stack.push_async_callback(sockets.close)
+        await sockets.open()
         yield
 
 
@@ -83,16 +88,6 @@ def _pool(settings: Settings, ledger: Ledger) -> SessionPool:
     read_tools = [spec.name for spec in specs.values() if spec.access is Access.READ]
     options = AgentOptions(settings, read_tools, ledger.transcripts)
     return SessionPool(options, settings.run, lambda name, arguments: _describe(specs, name, arguments))
-
-
-async def _listen(app: AsyncApp, settings: Settings, stack: AsyncExitStack) -> None:
-    """Open the socket on which Slack's events come."""
-    sockets = AsyncSocketModeHandler(app, settings.slack.app_token.get_secret_value())
-    stack.push_async_callback(sockets.close_async)
-    try:
-        await sockets.connect_async()  # type: ignore[no-untyped-call]  # Bolt's handler has no annotations
-    except SlackApiError as error:
-        raise SettingsError(f"Slack refuses SLACK_APP_TOKEN ({refusal(error)}). Check the token.") from error
 
 
 def _web_client(settings: Settings) -> AsyncWebClient:

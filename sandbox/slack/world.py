@@ -72,7 +72,7 @@ class Message:
     metadata: Json | None = None
     edited: Json | None = None
     reactions: dict[str, list[str]] = field(default_factory=dict)
-    markdown: str | None = None  # what the app sent as markdown_text; people and read-back never see it
+    markdown: str | None = None  # what the app sent as Markdown; people and read-back never see it
     ephemeral_to: str | None = None
 
     @property

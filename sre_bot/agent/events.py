@@ -55,6 +55,11 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Steered:
+    """Somebody said more while it ran, and the run took it in; what follows belongs below their words."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """The last event of every run.
 
@@ -74,4 +79,4 @@ class RunEnded:
     tool_calls: int
 
 
-Event = TextDelta | TextBreak | ToolStarted | ToolFinished | Notice | RunEnded
+Event = TextDelta | TextBreak | ToolStarted | ToolFinished | Notice | Steered | RunEnded

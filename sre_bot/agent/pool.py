@@ -61,10 +61,12 @@ class SessionPool:
             SessionLost: the conversation is not stored any more.
         """
         if session_id is None:
-            return self._take_spare() or await self._start(uuid4(), resume=False)
+            return await self._take_spare() or await self._start(uuid4(), resume=False)
         session, _ = self._idle.pop(session_id, (None, 0.0))
-        if session and session.alive:
-            return session
+        if session:
+            if session.alive and await session.check():
+                return session
+            await session.close()
         return await self._start(session_id, resume=True)
 
     async def give_back(self, session: Session) -> None:
@@ -93,11 +95,13 @@ class SessionPool:
             await connect(client)
         return Session(session_id, client, self._bounds, self._describe)
 
-    def _take_spare(self) -> Session | None:
-        spare = next((spare for spare in self._spares if _usable(spare)), None)
-        if spare:
-            self._spares.remove(spare)
-        return spare
+    async def _take_spare(self) -> Session | None:
+        while self._spares:
+            spare = self._spares.pop(0)
+            if _fresh(spare) and await spare.check():
+                return spare
+            await spare.close()
+        return None
 
     async def _tend(self) -> None:
         """Replace spares that died or grew old, end sessions that were idle too long."""
@@ -115,11 +119,11 @@ class SessionPool:
         now = time.monotonic()
         over = [key for key, (_, since) in self._idle.items() if now - since > self._bounds.idle]
         retired = [self._idle.pop(key)[0] for key in over]
-        retired += [spare for spare in self._spares if not _usable(spare)]
-        self._spares = [spare for spare in self._spares if _usable(spare)]
+        retired += [spare for spare in self._spares if not _fresh(spare)]
+        self._spares = [spare for spare in self._spares if _fresh(spare)]
         for session in retired:
             await session.close()
 
 
-def _usable(spare: Session) -> bool:
+def _fresh(spare: Session) -> bool:
     return spare.alive and time.monotonic() - spare.started < SPARE_MAX_AGE

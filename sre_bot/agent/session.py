@@ -1,7 +1,9 @@
-"""One session: a connected Claude Code process that answers one prompt at a time.
+"""One session: a connected Claude Code process that answers one run at a time.
 
-`ask()` yields events and always ends with `RunEnded`, whatever happens to the model, the tools or the process. A
-session whose tools are not connected is never used: an answer without tools would be a guess.
+A run is begun by one prompt and may be steered by more. The CLI answers several prompts in one result or in several, as
+their timing falls; so a run ends when every prompt's own id has been answered, and nothing is ever counted. `ask()`
+yields events and always ends with `RunEnded`, whatever happens to the model, the tools or the process. A session whose
+tools are not connected is never used: an answer without tools would be a guess.
 """
 
 import asyncio
@@ -13,12 +15,13 @@ from uuid import UUID
 
 from claude_agent_sdk import ClaudeSDKClient, ClaudeSDKError, Message, ResultMessage
 
-from sre_bot.agent.events import Event, Outcome, RunEnded
+from sre_bot.agent.events import Event, Notice, Outcome, RunEnded, TextBreak
 from sre_bot.agent.stream import Describe, RunStream
 from sre_bot.errors import SessionLost, ToolsUnavailable
 from sre_bot.settings import RunSettings
 
 CONNECT_TIMEOUT = 60.0  # seconds: a cold start took up to 6 s on two loaded cores; a minute means that it is broken
+CHECK_TIMEOUT = 2.0  # seconds: a healthy process answers within milliseconds
 INTERRUPT_TIMEOUT = 10.0  # seconds: an interrupt was answered within 0.1 s in every state
 
 
@@ -42,11 +45,13 @@ class Session:
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
         self._reader = asyncio.create_task(self._pump(), name=f"session {session_id}")
         self._stopping: tuple[Outcome, str] | None = None
+        self._unanswered: set[str] = set()
+        self._given_up = False
 
     @property
     def alive(self) -> bool:
         """Whether the process still runs and can be asked."""
-        return not self._reader.done()
+        return not (self._given_up or self._reader.done())
 
     @property
     def pid(self) -> int:
@@ -58,36 +63,54 @@ class Session:
 
         Args:
             prompt: text for the model, taken verbatim.
-            prompt_id: names this prompt; the result that carries it is the end of this run.
+            prompt_id: names this prompt; results carry the ids of the prompts that they answer.
         """
         stream = RunStream(self._describe, self._spent_usd)
         self._stopping = None
+        self._unanswered = {str(prompt_id)}
         deadline = time.monotonic() + self._bounds.timeout
-        try:
-            await self._client.query(_once(prompt, prompt_id))
-        except ClaudeSDKError:
-            await self.close()
+        await self._send(prompt, prompt_id)
         while True:
             message = await self._next(stream, deadline)
             if message is None:
+                self._unanswered.clear()
                 yield self._broken(stream)
                 return
             for event in stream.read(message):
-                if not isinstance(event, RunEnded):
-                    yield event
-                elif _answers(cast(ResultMessage, message), prompt_id):
+                if isinstance(event, RunEnded):
+                    if not self._settle(cast(ResultMessage, message)):
+                        yield Notice(event.reason) if event.reason else TextBreak()
+                        continue
                     self._spent_usd += event.cost_usd or 0.0
                     yield self._explain(event)
                     return
+                yield event
+
+    async def steer(self, prompt: str, prompt_id: UUID) -> bool:
+        """Give the run in flight one more prompt; False where no run is in flight that could take it."""
+        if not self._unanswered or self._stopping:
+            return False
+        self._unanswered.add(str(prompt_id))
+        await self._send(prompt, prompt_id)
+        return True
 
     async def stop(self, outcome: Outcome = Outcome.STOPPED, reason: str = "Stopped.") -> None:
-        """End the run in flight; the session stays usable. `ask()` then ends with this outcome and reason."""
+        """End the run in flight; `ask()` then ends with this outcome and reason."""
         self._stopping = (outcome, reason)
         try:
             async with asyncio.timeout(INTERRUPT_TIMEOUT):
                 await self._client.interrupt()
         except (TimeoutError, ClaudeSDKError):
             await self.close()
+
+    async def check(self) -> bool:
+        """Whether the process answers and its tools are connected."""
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT):
+                servers = (await self._client.get_mcp_status())["mcpServers"]
+        except (TimeoutError, ClaudeSDKError):
+            return False
+        return bool(servers) and all(server["status"] == "connected" for server in servers)
 
     async def close(self) -> None:
         """End the process; a run in flight ends as broken."""
@@ -97,6 +120,26 @@ class Session:
         self._messages.put_nowait(None)
         with contextlib.suppress(ClaudeSDKError):
             await self._client.disconnect()
+
+    async def _send(self, prompt: str, prompt_id: UUID) -> None:
+        try:
+            await self._client.query(_once(prompt, prompt_id))
+        except ClaudeSDKError:
+            await self.close()  # whoever waits for a message is told by the None that this leaves
+
+    def _settle(self, result: ResultMessage) -> bool:
+        """Strike out the prompts that a result answers; True when none is left.
+
+        After an interrupt, prompts that were still queued in the CLI would begin a run that nobody waits for, and an
+        error may name no prompt at all. Then the process is given up; the thread is resumed from the store.
+        """
+        answered = set(result.user_message_uuids or filter(None, [result.user_message_uuid]))
+        left = self._unanswered - answered if answered or len(self._unanswered) > 1 else set()
+        if left and (self._stopping or not answered):
+            self._given_up = True
+            left = set()
+        self._unanswered = left
+        return not left
 
     async def _pump(self) -> None:
         """Reads the process's messages into the queue, so that waiting for one can be given up without losing it."""
@@ -182,12 +225,6 @@ async def _await_tools(client: ClaudeSDKClient) -> None:
 async def _once(prompt: str, prompt_id: UUID) -> AsyncIterator[dict[str, Any]]:
     message: Mapping[str, Any] = {"role": "user", "content": prompt}
     yield {"type": "user", "uuid": str(prompt_id), "message": message, "parent_tool_use_id": None}
-
-
-def _answers(result: ResultMessage, prompt_id: UUID) -> bool:
-    """Whether a result is the end of our prompt: some error results name no prompt, then it is the only one there."""
-    named = result.user_message_uuids or ([result.user_message_uuid] if result.user_message_uuid else [])
-    return not named or str(prompt_id) in named
 
 
 def _first_line(error: BaseException) -> str:

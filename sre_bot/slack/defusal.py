@@ -30,9 +30,9 @@ _LIVE = [
     re.compile(r"(?<![a-z0-9])@(?=[*_~`]*(?:channel|here|everyone)(?![a-z0-9]))", re.IGNORECASE),
     re.compile(r"<(?=(?:javascript|vbscript|data|file):)", re.IGNORECASE),  # an autolink
     # [click](!channel) becomes <!channel|click> in careless converters; the rest are schemes that nobody may click.
-    re.compile(r"\](?=\([\s>]*<?\s*(?:[!@\#]|(?!(?:https?|mailto):)[a-z][a-z0-9+.\-\s]{0,40}:))", re.IGNORECASE),
+    re.compile(r"\](?=\([\s>]*+<?\s*+(?:[!@\#]|(?!(?:https?|mailto):)[a-z][a-z0-9+.\-\s]{0,40}:))", re.IGNORECASE),
     # The definition of a reference link could complete an image or a link from anywhere in the text.
-    re.compile(r"\](?=:[\s>]*<?\s*(?:[!@\#]|//|(?:https?|javascript|vbscript|data|file):))", re.IGNORECASE),
+    re.compile(r"\](?=:[\s>]*+<?\s*+(?:[!@\#]|//|(?:https?|javascript|vbscript|data|file):))", re.IGNORECASE),
 ]
 
 

@@ -9,6 +9,7 @@ import html
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncApp
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 
 SPOKEN_SUBTYPES = frozenset({None, "file_share", "thread_broadcast"})
 """Subtypes of message events that are a person's words; edits, deletions and joins are not."""
+AMENDMENTS = frozenset({"message_changed", "message_deleted"})
+STOP_WORDS = frozenset({"stop", "cancel", "abort", "halt"})
+"""Words that, alone in a message, end the run in the thread."""
 WORDLESS = "Please look into what this thread is about."
 """What a mention without words means."""
 
@@ -32,41 +36,87 @@ class Desk(Protocol):
     async def knows(self, channel: str, thread_ts: str) -> bool:
         """Whether the bot takes part in this thread already."""
 
+    async def stop(self, channel: str, thread_ts: str) -> bool:
+        """End the run in flight in a thread; False where none is."""
 
-def register(app: AsyncApp, desk: Desk, bot_user: str) -> None:
+    async def amend(self, channel: str, thread_ts: str, ts: str, text: str | None) -> None:
+        """A prompt was edited, or deleted where `text` is None."""
+
+
+class Reader(Protocol):
+    """Reads what an event does not carry."""
+
+    async def read_context(self, event: Mapping[str, Any]) -> str:
+        """What the thread said before, and what is attached to the message, as text."""
+
+
+def register(app: AsyncApp, desk: Desk, reader: Reader, bot_user: str) -> None:
     """Bind the app's events to the desk.
 
     Args:
         app: the Bolt app.
         desk: takes the prompts.
+        reader: fetches threads and files.
         bot_user: the bot's own user id, whose mention is left out of the prompt.
     """
+    mention = f"<@{bot_user}>"
 
     @app.event("app_mention")
     async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:
         if _spoken_by_person(event):
-            await desk.submit(read_prompt(event, body, bot_user))
+            await _take(desk, reader, event, read_prompt(event, body, bot_user))
 
     @app.event("message")
     async def on_message(event: dict[str, Any], body: dict[str, Any]) -> None:
-        if not _spoken_by_person(event) or f"<@{bot_user}>" in event.get("text", ""):
-            return  # a mention also arrives as app_mention, and is taken there
-        direct = event.get("channel_type") == "im"
-        if direct or await desk.knows(event["channel"], event.get("thread_ts", "")):
-            await desk.submit(read_prompt(event, body, bot_user))
+        if event.get("subtype") in AMENDMENTS:
+            await _amend(desk, event, bot_user)
+        elif _spoken_by_person(event) and mention not in event.get("text", "") and await _is_ours(desk, event):
+            # A message that mentions the bot also arrives as app_mention, and is taken there.
+            await _take(desk, reader, event, read_prompt(event, body, bot_user))
+
+
+async def _is_ours(desk: Desk, event: Mapping[str, Any]) -> bool:
+    direct = event.get("channel_type") == "im"
+    return direct or await desk.knows(event["channel"], event.get("thread_ts", ""))
+
+
+async def _take(desk: Desk, reader: Reader, event: Mapping[str, Any], prompt: Prompt) -> None:
+    """Words to the bot: an order to stop, or a prompt with what it refers to."""
+    if prompt.text.lower().strip(" .!") in STOP_WORDS and await desk.stop(prompt.channel, prompt.thread_ts):
+        return
+    known = await desk.knows(prompt.channel, prompt.thread_ts)  # then the model has seen what is above
+    context = await reader.read_context({**event, "thread_ts": None} if known else event)
+    await desk.submit(replace(prompt, context=context))
+
+
+async def _amend(desk: Desk, event: Mapping[str, Any], bot_user: str) -> None:
+    """Somebody edited or deleted their message; the bot's own edits come back as events too and are passed over."""
+    before: Mapping[str, Any] = event.get("previous_message", {})
+    if not _spoken_by_person(before):
+        return
+    text = None
+    if event["subtype"] == "message_changed":
+        text = _words(event["message"].get("text", ""), bot_user)
+        if text == _words(before.get("text", ""), bot_user):
+            return  # an unfurled link, a reply count: not an edit of the words
+    await desk.amend(event["channel"], before.get("thread_ts", before["ts"]), before["ts"], text)
 
 
 def read_prompt(event: Mapping[str, Any], body: Mapping[str, Any], bot_user: str) -> Prompt:
     """A message event as a prompt."""
-    words = re.sub(rf"<@{re.escape(bot_user)}(\|[^>]*)?>", "", event.get("text", ""))
     return Prompt(
         team=body.get("team_id", ""),
         channel=event["channel"],
         thread_ts=event.get("thread_ts", event["ts"]),
         ts=event["ts"],
         author=event["user"],
-        text=html.unescape(words).strip() or WORDLESS,
+        text=_words(event.get("text", ""), bot_user) or WORDLESS,
     )
+
+
+def _words(text: str, bot_user: str) -> str:
+    """What was said, without the bot's own mention and Slack's escapes."""
+    return html.unescape(re.sub(rf"<@{re.escape(bot_user)}(\|[^>]*)?>", "", text)).strip()
 
 
 def _spoken_by_person(event: Mapping[str, Any]) -> bool:

@@ -17,11 +17,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from sre_bot.errors import BackendError, RateLimited, Refused, Unreachable
+from sre_bot.slack.cards import reply
 from sre_bot.slack.defusal import defuse
+from sre_bot.slack.mrkdwn import plain
 
 log = logging.getLogger(__name__)
 
 POST_EVENT = "sre_bot_post"
+NOTIFICATION_LIMIT = 150  # characters: about what a phone shows of a notification
 
 
 class SlackRefused(Refused):
@@ -48,7 +51,7 @@ class Outbox:
         self._posts: defaultdict[str, AsyncLimiter] = defaultdict(lambda: AsyncLimiter(1, 1.0))
         self._uncertain: set[str] = set()
 
-    async def post(self, channel: str, thread_ts: str, markdown: str, key: str) -> str:
+    async def post(self, channel: str, thread_ts: str, markdown: str, key: str, *, running: bool = False) -> str:
         """Post a message in a thread and give its timestamp.
 
         Args:
@@ -56,6 +59,7 @@ class Outbox:
             thread_ts: timestamp of the thread's first message.
             markdown: the text; defused here.
             key: the same for every attempt at this message; an earlier attempt that arrived is found by it.
+            running: whether the message carries the button that stops its run.
 
         Raises:
             SlackRefused: it will not be posted as it is.
@@ -70,7 +74,7 @@ class Outbox:
             call = self._client.chat_postMessage(
                 channel=channel,
                 thread_ts=thread_ts,
-                markdown_text=defuse(markdown),
+                **_content(markdown, running=running),
                 metadata={"event_type": POST_EVENT, "event_payload": {"key": key}},
                 unfurl_links=False,
                 unfurl_media=False,
@@ -81,10 +85,10 @@ class Outbox:
                 self._uncertain.add(key)
                 raise
 
-    async def update(self, channel: str, ts: str, markdown: str) -> None:
-        """Replace the text of a message of ours; may be repeated. Raises as `post` does."""
+    async def update(self, channel: str, ts: str, markdown: str, *, running: bool = False) -> None:
+        """Replace a message of ours; may be repeated. Arguments and errors as of `post`."""
         async with self._updates:
-            await _answer(self._client.chat_update(channel=channel, ts=ts, markdown_text=defuse(markdown)))
+            await _answer(self._client.chat_update(channel=channel, ts=ts, **_content(markdown, running=running)))
 
     async def react(self, channel: str, ts: str, name: str) -> None:
         """Put an emoji under a message; a courtesy, so that a failure is only logged."""
@@ -107,6 +111,12 @@ class Outbox:
             cursor = page.get("response_metadata", {}).get("next_cursor", "")
             if not cursor:
                 return None
+
+
+def _content(markdown: str, *, running: bool) -> dict[str, Any]:
+    """The text twice: as blocks for the thread, and short and plain for notifications."""
+    safe = defuse(markdown)
+    return {"blocks": reply.render(safe, running=running), "text": plain(safe, NOTIFICATION_LIMIT)}
 
 
 async def _answer(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from sre_bot.agent.events import (
     Notice,
     Outcome,
     RunEnded,
+    Steered,
     TextBreak,
     TextDelta,
     ToolFinished,
@@ -29,9 +30,12 @@ class _Tool:
 
 @dataclass(slots=True)
 class ReplyText:
-    """Text, tool lines and notices in the order in which they happened."""
+    """Text, tool lines and notices in the order in which they happened.
 
-    _parts: list[str | _Tool] = field(default_factory=list)
+    A reply has sections: what is said after somebody else spoke belongs below their words, in a message of its own.
+    """
+
+    _sections: list[list[str | _Tool]] = field(default_factory=lambda: [[]])
     _tools: dict[str, _Tool] = field(default_factory=dict)
     _end: RunEnded | None = None
 
@@ -42,46 +46,38 @@ class ReplyText:
 
     def add(self, event: Event) -> None:
         """Take one event in."""
+        parts = self._sections[-1]
         match event:
             case TextDelta(text):
                 self._append(text)
             case TextBreak():
-                self._parts.append("")
+                parts.append("")
             case ToolStarted(id, _, summary):
                 self._tools[id] = _Tool(summary)
-                self._parts.append(self._tools[id])
+                parts.append(self._tools[id])
             case ToolFinished(id, ok, seconds):
                 self._tools[id].ok, self._tools[id].seconds = ok, seconds
             case Notice(text):
-                self._parts += [f"ℹ️ _{text}_", ""]  # noqa: RUF001  (the sign that people know)
+                parts += [f"ℹ️ _{text}_", ""]  # noqa: RUF001  (the sign that people know)
+            case Steered():
+                self._sections.append([])
             case RunEnded():
                 self._end = event
 
-    def render(self) -> str:
-        """The reply as Markdown, as it should look now."""
-        blocks: list[str] = []
-        lines: list[str] = []
-        for part in self._parts:
-            if isinstance(part, _Tool):
-                lines.append(part.render())
-                continue
-            if part.strip():
-                _flush(lines, blocks)
-                blocks.append(part.strip())
-        _flush(lines, blocks)
-        blocks.append(self._footer() if self._end else WORKING)
-        return "\n\n".join(blocks)
+    def render(self) -> list[str]:
+        """The sections as Markdown, as they should look now; one that is empty is left out."""
+        sections = [_render(parts) for parts in self._sections]
+        sections[-1].append(self._footer(self._end) if self._end else WORKING)
+        return ["\n\n".join(blocks) for blocks in sections if blocks]
 
     def _append(self, text: str) -> None:
-        last = self._parts[-1] if self._parts else None
-        if isinstance(last, str):
-            self._parts[-1] = last + text
+        parts = self._sections[-1]
+        if parts and isinstance(parts[-1], str):
+            parts[-1] += text
         else:
-            self._parts.append(text)
+            parts.append(text)
 
-    def _footer(self) -> str:
-        assert self._end is not None  # noqa: S101  (the caller asked)
-        end = self._end
+    def _footer(self, end: RunEnded) -> str:
         facts = [f"{end.tool_calls} tool calls" if end.tool_calls != 1 else "1 tool call", f"{end.seconds:.0f} s"]
         if end.cost_usd is not None:
             facts.append(f"${end.cost_usd:.2f}")
@@ -92,7 +88,19 @@ class ReplyText:
         return f"{mark} **{end.reason}**\n\n{line}"
 
 
-def _flush(lines: list[str], blocks: list[str]) -> None:
-    if lines:
-        blocks.append("\n".join(lines))
-        lines.clear()
+def _render(parts: list[str | _Tool]) -> list[str]:
+    """Paragraphs; tool lines that follow each other are one list."""
+    blocks: list[str] = []
+    after_tool = False
+    for part in parts:
+        if isinstance(part, _Tool):
+            line = part.render()
+            if after_tool:
+                blocks[-1] += f"\n{line}"
+            else:
+                blocks.append(line)
+            after_tool = True
+        elif part.strip():
+            blocks.append(part.strip())
+            after_tool = False
+    return blocks

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from sre_bot.agent.events import Event
 from sre_bot.errors import BackendError
@@ -29,6 +30,12 @@ PASSING = frozenset({"internal_error", "fatal_error", "service_unavailable", "re
 
 Posted = Callable[[str], Awaitable[None]]
 """Told the timestamp of every message that a reply consists of."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    text: str
+    running: bool
 
 
 class LiveReply:
@@ -53,7 +60,7 @@ class LiveReply:
         self._on_posted = on_posted
         self._tick = tick
         self._text = ReplyText()
-        self._pages: list[tuple[str, str]] = []  # timestamp and Markdown of each message as Slack has it
+        self._posted: list[tuple[str, _Page]] = []  # each message's timestamp, and what Slack has of it
         self._budget = PAGE_BUDGET
         self._changed = asyncio.Event()
         self._changed.set()
@@ -92,16 +99,19 @@ class LiveReply:
             await asyncio.sleep(pause)
 
     async def _reconcile(self) -> None:
-        """One pass that makes Slack's messages equal to the pages of the text."""
-        for number, page in enumerate(paginate(self._text.render(), self._budget)):
-            if number == len(self._pages):
-                ts = await self._outbox.post(self._channel, self._thread_ts, page, key=f"{self._key}/{number}")
-                self._pages.append((ts, page))
+        """One pass that makes Slack's messages equal to the pages of the text; the last one can stop the run."""
+        texts = [page for section in self._text.render() for page in paginate(section, self._budget)]
+        pages = [_Page(text, running=text is texts[-1] and not self._text.ended) for text in texts]
+        for number, page in enumerate(pages):
+            if number == len(self._posted):
+                key = f"{self._key}/{number}"
+                ts = await self._outbox.post(self._channel, self._thread_ts, page.text, key, running=page.running)
+                self._posted.append((ts, page))
                 await self._on_posted(ts)
-            elif self._pages[number][1] != page:
-                ts = self._pages[number][0]
-                await self._outbox.update(self._channel, ts, page)
-                self._pages[number] = (ts, page)
+            elif self._posted[number][1] != page:
+                ts = self._posted[number][0]
+                await self._outbox.update(self._channel, ts, page.text, running=page.running)
+                self._posted[number] = (ts, page)
 
     def _worth_another_try(self, error: BackendError) -> bool:
         """Whether the text may yet arrive; where a message is too long, the pages become shorter."""

@@ -4,6 +4,7 @@ Absent figures are NO DATA, which is never healthy; a Prometheus that does not a
 """
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -12,7 +13,6 @@ from sre_bot.errors import BackendError, Refused, TooLarge
 from sre_bot.tools.figures import measure, thresholds
 from sre_bot.tools.moments import clock
 from sre_bot.tools.sources import MetricSource
-from sre_bot.tools.spec import shorten
 
 Figures = Mapping[str, float]
 """Value by service, of one signal."""
@@ -58,7 +58,10 @@ async def report_health(catalog: Catalog, metrics: MetricSource, names: Iterable
     figures, failures = await _read_signals(catalog.signals, metrics, now)
     everything = {name: _assess(name, service, catalog.signals, figures) for name, service in catalog.services.items()}
     shown = sorted((everything[name] for name in names), key=lambda health: -health.severity)
-    blocks = [_verdict(shown, failures, now)]
+    blocks = [
+        _verdict(shown, now),
+        *(f"signal {name} FAILED, it is missing below: {why}" for name, why in failures.items()),
+    ]
     blocks += [_block(health, everything, catalog.callers(health.name)) for health in shown]
     return "\n".join(blocks)
 
@@ -102,7 +105,7 @@ def _assess(name: str, service: Service, signals: Mapping[str, Signal], figures:
     )
 
 
-def _verdict(shown: list[Health], failures: Mapping[str, str], now: float) -> str:
+def _verdict(shown: list[Health], now: float) -> str:
     count = len(shown)
     breaching = sum(health.severity >= Severity.WARNING for health in shown)
     unknown = sum(health.severity is Severity.NO_DATA for health in shown)
@@ -115,9 +118,14 @@ def _verdict(shown: list[Health], failures: Mapping[str, str], now: float) -> st
         found = f"{unknown} {of} cannot be judged, none breaches a threshold"
     else:
         found = f"0 {of} breach a threshold"
-    lines = [f"{worst}: {found} at {clock(now)} (rates over 1 m)"]
-    lines += [f"signal {name} FAILED, its figures are missing below: {why}" for name, why in failures.items()]
-    return "\n".join(lines)
+    return f"{worst}: {found} at {clock(now)}{_windows(shown)}"
+
+
+def _windows(shown: list[Health]) -> str:
+    """Over what time the figures that decide are taken, as their PromQL says: ` (1m window)`."""
+    queries = {reading.signal.query for health in shown for reading in health.readings if reading.signal.decides}
+    windows = sorted({window for query in queries for window in re.findall(r"\[(\w+)", query)})
+    return f" ({', '.join(windows)} window)" if windows else ""
 
 
 def _block(health: Health, everything: Mapping[str, Health], callers: tuple[str, ...]) -> str:
@@ -138,8 +146,7 @@ def _block(health: Health, everything: Mapping[str, Health], callers: tuple[str,
 def _breach(reading: Reading) -> str:
     if reading.severity is Severity.NO_DATA:
         return f"{reading.name} NO DATA"
-    limits = thresholds(reading.signal)
-    return shorten(f"{reading} {word(reading.severity)} {limits}", 200)
+    return f"{reading} {word(reading.severity)} {thresholds(reading.signal)}"
 
 
 def _listed(heading: str, readings: list[Reading]) -> list[str]:

@@ -43,10 +43,9 @@ def parse_duration(text: str) -> float:
 
 
 def clock(moment: float, now: float | None = None) -> str:
-    """`14:05:12Z`; with the date where it is not the UTC day of `now`."""
-    when = datetime.fromtimestamp(moment, UTC)
-    today = now is None or when.date() == datetime.fromtimestamp(now, UTC).date()
-    return when.strftime("%H:%M:%SZ" if today else "%Y-%m-%d %H:%M:%SZ")
+    """`14:05:12Z`; with the date where it is a day or more before `now`, for then the time alone says too little."""
+    recent = now is None or now - moment < _SECONDS["d"]
+    return datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%SZ" if recent else "%Y-%m-%d %H:%M:%SZ")
 
 
 def span(seconds: float) -> str:

@@ -60,7 +60,7 @@ class Logs:
         header = f"{shown}, {what}, {clock(first, now)} to {clock(now)}"
         if not found:
             header = f"NO DATA: {header}. Nothing that matches was written; try an earlier since or no filter."
-        return "\n".join([header, *notes, *map(str, patterns[:limit])])
+        return "\n".join([header, *notes, *(pattern.describe(now) for pattern in patterns[:limit])])
 
     async def _read(self, service: str | None, level: str | None, first: float) -> tuple[list[LogLine], list[str]]:
         """The lines of this level and worse, oldest first, and what is missing among them."""
@@ -119,9 +119,10 @@ class _Pattern:
     first: float
     count: int
 
-    def __str__(self) -> str:
+    def describe(self, now: float) -> str:
+        """One line: service, level, count, first and last time, and the newest message."""
         line = self.newest
-        times = f"×{self.count} " + (f"{clock(self.first)}–" if self.count > 1 else "") + clock(line.time)  # noqa: RUF001
+        times = f"×{self.count} " + (f"{clock(self.first, now)}–" if self.count > 1 else "") + clock(line.time, now)  # noqa: RUF001
         return f"{line.service} {line.level} {times} {shorten(line.message, _MESSAGE_LIMIT)}"
 
 

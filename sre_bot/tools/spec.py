@@ -140,7 +140,7 @@ class Tool:
             return _failure(str(error))
         except TimeoutError:
             return _failure(
-                f"{spec.name} had no result after {spec.timeout:g} s and was stopped. Ask for less: a shorter range, "
+                f"{spec.name} timed out after {spec.timeout:g} s and was stopped. Ask for less: a shorter range, "
                 f"a narrower query or one service."
             )
         except Exception as error:  # noqa: BLE001  (top level of a call: nothing may end the server)

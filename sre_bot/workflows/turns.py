@@ -1,27 +1,30 @@
 """A turn: one prompt, one run of the agent, one visible end.
 
 `submit()` is all that the Slack layer knows of how work is done. A prompt is written to the ledger before anything
-else, so that a redelivered event is recognised and a crash cannot lose it. One turn at a time runs in a thread, in the
-order in which people wrote; threads run side by side up to a limit.
+else, so that a redelivered event is recognised and a crash cannot lose it. One run at a time is in a
+thread: what people write meanwhile steers it, or waits when it cannot. Threads run side by side up to a limit.
 """
 
 import asyncio
 import logging
 from collections import deque
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from sre_bot.agent.events import Notice, Outcome, RunEnded
+from sre_bot.agent.events import Notice, Outcome, RunEnded, Steered
 from sre_bot.agent.pool import SessionPool
 from sre_bot.agent.session import Session
 from sre_bot.errors import LedgerError, SessionLost, SreBotError
 from sre_bot.incidents.ledger import Ledger
-from sre_bot.incidents.model import Thread, Turn, TurnEnd, TurnState
+from sre_bot.incidents.model import Turn, TurnEnd, TurnState
 from sre_bot.workflows.people import People, Prompt, Reply
 
 log = logging.getLogger(__name__)
 
 RESTARTED = "I was restarted while I worked on this. What is written above stands; ask me again to go on."
+STOPPED = "Stopped. Ask me again to go on."
+WITHDRAWN = "The message that asked for this was deleted, so I stopped."
 DRAIN_TIMEOUT = 20.0  # seconds that a shutdown waits for the last words of the turns in flight
 
 
@@ -42,7 +45,7 @@ class Turns:
         self._places = asyncio.Semaphore(concurrent)
         self._queues: dict[int, deque[tuple[Turn, Prompt]]] = {}
         self._workers: dict[int, asyncio.Task[None]] = {}
-        self._running: dict[int, Session] = {}
+        self._runs: dict[int, _Run] = {}
         self._closing = False
 
     async def submit(self, prompt: Prompt) -> None:
@@ -60,7 +63,7 @@ class Turns:
             await self._people.say(prompt.channel, prompt.thread_ts, f"I could not take this on: {error}")
             return
         if turn.id == turn_id:
-            await self._enqueue(thread, turn, prompt)
+            await self._enqueue(thread.id, turn, prompt)
 
     async def knows(self, channel: str, thread_ts: str) -> bool:
         """Whether the bot takes part in this thread already."""
@@ -68,11 +71,28 @@ class Turns:
 
     async def stop(self, channel: str, thread_ts: str) -> bool:
         """End the run in flight in a thread; False where none is."""
-        thread = await self._ledger.find_thread(channel, thread_ts)
-        session = self._running.get(thread.id) if thread else None
-        if session:
-            await session.stop()
-        return session is not None
+        run = next((run for run in self._runs.values() if run.is_in(channel, thread_ts)), None)
+        if run:
+            await run.stop(Outcome.STOPPED, STOPPED)
+        return run is not None
+
+    async def amend(self, channel: str, thread_ts: str, ts: str, text: str | None) -> None:
+        """A prompt was edited, or deleted where `text` is None: what has not begun follows, what runs is only stopped
+        by a deletion, and what was answered stays.
+        """
+        for thread_id, queue in self._queues.items():
+            for place, (turn, prompt) in enumerate(queue):
+                if (prompt.channel, prompt.ts) == (channel, ts):
+                    if text is None:
+                        del queue[place]
+                        await self._record(turn, _ended(Outcome.STOPPED, WITHDRAWN))
+                    else:
+                        queue[place] = (turn, replace(prompt, text=text))
+                    return
+            run = self._runs.get(thread_id)
+            if run and text is None and run.is_in(channel, thread_ts) and run.prompt.ts == ts:
+                await run.stop(Outcome.STOPPED, WITHDRAWN)
+                return
 
     async def recover(self) -> None:
         """After a start: turns that never began are begun, turns that a crash cut off are ended where people see it."""
@@ -80,7 +100,7 @@ class Turns:
             thread = await self._ledger.find_thread(turn.channel, turn.thread_ts)
             if turn.state is TurnState.QUEUED and thread:
                 prompt = Prompt(thread.team, turn.channel, turn.thread_ts, turn.prompt_ts, turn.author, turn.prompt)
-                await self._enqueue(thread, turn, prompt)
+                await self._enqueue(thread.id, turn, prompt)
             else:
                 await self._people.say(turn.channel, turn.thread_ts, RESTARTED)
                 await self._ledger.end_turn(turn.id, TurnEnd(TurnState.INTERRUPTED, reason=RESTARTED))
@@ -88,19 +108,23 @@ class Turns:
     async def close(self) -> None:
         """Stop what runs, with a visible end; what is queued stays in the ledger for the next start."""
         self._closing = True
-        await asyncio.gather(
-            *(session.stop(Outcome.INTERRUPTED, RESTARTED) for session in tuple(self._running.values()))
-        )
+        await asyncio.gather(*(run.stop(Outcome.INTERRUPTED, RESTARTED) for run in tuple(self._runs.values())))
         if self._workers:
             await asyncio.wait(self._workers.values(), timeout=DRAIN_TIMEOUT)
 
-    async def _enqueue(self, thread: Thread, turn: Turn, prompt: Prompt) -> None:
-        queue = self._queues.setdefault(thread.id, deque())
-        queue.append((turn, prompt))
-        if thread.id in self._workers:
+    async def _enqueue(self, thread_id: int, turn: Turn, prompt: Prompt) -> None:
+        """Steer the thread's run with it, or let it wait for its turn."""
+        run = self._runs.get(thread_id)
+        if run and run.session and await run.session.steer(compose(prompt), turn.id):
+            run.taken_in.append(turn)
+            run.reply.show(Steered())
+            await self._ledger.start_turn(turn.id)
+            return
+        self._queues.setdefault(thread_id, deque()).append((turn, prompt))
+        if thread_id in self._workers:
             await self._people.acknowledge(prompt)
         else:
-            self._workers[thread.id] = asyncio.create_task(self._work(thread.id), name=f"thread {thread.id}")
+            self._workers[thread_id] = asyncio.create_task(self._work(thread_id), name=f"thread {thread_id}")
 
     async def _work(self, thread_id: int) -> None:
         """A thread's turns, one after the other, until there are none."""
@@ -115,33 +139,42 @@ class Turns:
 
     async def _answer(self, thread_id: int, turn: Turn, prompt: Prompt) -> None:
         """One turn from its first visible sign to its recorded end."""
-        reply = await self._people.open_reply(prompt, turn.id)
+        run = _Run(prompt, await self._people.open_reply(prompt, turn.id))
+        self._runs[thread_id] = run
         if self._places.locked():
-            reply.show(Notice("As many investigations run as I may hold at once; yours is in line."))
+            run.reply.show(Notice("As many investigations run as I may hold at once; yours is in line."))
+        run.task = asyncio.create_task(self._run(thread_id, turn, run), name=f"turn {turn.id}")
         try:
-            async with self._places:
-                end = await self._run(thread_id, turn, prompt, reply)
+            end = await run.task
+        except asyncio.CancelledError:
+            end = _ended(*(run.stopped or (Outcome.INTERRUPTED, RESTARTED)))
         except SreBotError as error:
-            end = _failed(str(error))
+            end = _ended(Outcome.FAILED, str(error))
         except Exception:  # the top level of a run: whatever broke, people see an end
             log.exception("turn %s broke", turn.id)
-            end = _failed(f"Something in me broke (reference {turn.id.hex[:8]}, see the bot's log). Please ask again.")
-        reply.show(end)
-        await reply.settle()
-        await self._record(turn, end)
-
-    async def _run(self, thread_id: int, turn: Turn, prompt: Prompt, reply: Reply) -> RunEnded:
-        await self._ledger.start_turn(turn.id)
-        session = await self._take(thread_id, prompt, reply)
-        self._running[thread_id] = session
-        try:
-            async for event in session.ask(compose(prompt), turn.id):
-                if isinstance(event, RunEnded):
-                    return event
-                reply.show(event)
+            reference = f"reference {turn.id.hex[:8]}, see the bot's log"
+            end = _ended(Outcome.FAILED, f"Something in me broke ({reference}). Please ask again.")
         finally:
-            del self._running[thread_id]
-            await self._pool.give_back(session)
+            del self._runs[thread_id]
+        run.reply.show(end)
+        await run.reply.settle()
+        for done in (turn, *run.taken_in):
+            await self._record(done, end)
+            end = replace(end, cost_usd=None, answer="")  # counted once, with the prompt that began the run
+
+    async def _run(self, thread_id: int, turn: Turn, run: "_Run") -> RunEnded:
+        async with self._places:
+            await self._ledger.start_turn(turn.id)
+            session = await self._take(thread_id, run.prompt, run.reply)
+            run.session = session
+            try:
+                async for event in session.ask(compose(run.prompt), turn.id):
+                    if isinstance(event, RunEnded):
+                        return event
+                    run.reply.show(event)
+            finally:
+                run.session = None
+                await self._pool.give_back(session)
         raise AssertionError("a run ends with RunEnded")
 
     async def _take(self, thread_id: int, prompt: Prompt, reply: Reply) -> Session:
@@ -173,8 +206,32 @@ def compose(prompt: Prompt, now: datetime | None = None) -> str:
     return f"[{when}, Slack user {prompt.author}]\n{prompt.text}{context if prompt.context else ''}"
 
 
-def _failed(reason: str) -> RunEnded:
-    return RunEnded(Outcome.FAILED, reason, answer="", cost_usd=None, seconds=0.0, tool_calls=0)
+@dataclass(slots=True)
+class _Run:
+    """A turn in flight: what its thread may do to it while it lasts."""
+
+    prompt: Prompt
+    reply: Reply
+    session: Session | None = None
+    task: asyncio.Task[RunEnded] | None = None
+    taken_in: list[Turn] = field(default_factory=list)
+    stopped: tuple[Outcome, str] | None = None
+
+    def is_in(self, channel: str, thread_ts: str) -> bool:
+        return (self.prompt.channel, self.prompt.thread_ts) == (channel, thread_ts)
+
+    async def stop(self, outcome: Outcome, reason: str) -> None:
+        """End it, also while it still waits for a place or a session."""
+        self.stopped = (outcome, reason)
+        if self.session:
+            await self.session.stop(outcome, reason)
+        elif self.task:
+            self.task.cancel()
+
+
+def _ended(outcome: Outcome, reason: str) -> RunEnded:
+    """The end of a run that never came to speak."""
+    return RunEnded(outcome, reason, answer="", cost_usd=None, seconds=0.0, tool_calls=0)
 
 
 def _turn_end(end: RunEnded) -> TurnEnd:

@@ -59,6 +59,25 @@ async def test_a_caller_that_is_cut_off_while_it_waits_takes_no_connection_with_
         assert (pool.active, pool.waiting) == (1, 0)
 
 
+async def test_a_caller_that_is_cut_off_in_the_moment_of_its_turn_passes_the_connection_on() -> None:
+    pool = ConnectionPool(size=1, timeout_s=5)
+
+    async def use() -> None:
+        async with pool.connection():
+            await asyncio.sleep(0)
+
+    async with pool.connection():
+        first, second = asyncio.create_task(use()), asyncio.create_task(use())
+        while pool.waiting < 2:
+            await asyncio.sleep(0)
+    assert (pool.active, pool.waiting) == (1, 1)  # handed over to the first, which does not run yet
+    first.cancel()
+    await asyncio.wait([first, second])
+    assert first.cancelled()
+    assert second.exception() is None
+    assert (pool.active, pool.waiting) == (0, 0)
+
+
 async def test_the_database_refuses_more_than_its_limit_of_connections() -> None:
     postgres, caller = database(), Measurements(CpuMeter(cores=1))
     queries = [asyncio.create_task(postgres.query(caller, 0.05, "SELECT 1")) for _ in range(MAX_CONNECTIONS)]

@@ -377,6 +377,14 @@ def test_repetition_of_anything_is_converted_in_reasonable_time(unit):
     assert len(plain(text, 100)) <= 100
 
 
+@pytest.mark.parametrize("start", ["](", "<", "<!", "]:", "![a](", "&", "@*", "- ", "|"])
+def test_long_stretches_of_nothing_are_converted_in_reasonable_time(start):
+    for filling in (" ", "\n", "*", "> ", "amp;"):
+        text = start + filling * 20_000
+        assert defuse(text).replace(GUARD, "") == text
+        assert len(to_mrkdwn(text[:10_000])) <= 60_000
+
+
 def test_half_a_surrogate_pair_is_no_reason_to_fail():
     assert to_mrkdwn("[\ud83d](https://x.io/\ud83d) \ud83d")
     assert defuse("\ud83d <!here>")

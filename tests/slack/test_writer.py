@@ -14,6 +14,7 @@ from sre_bot.agent.events import (
     Notice,
     Outcome,
     RunEnded,
+    Steered,
     TextBreak,
     TextDelta,
     ToolFinished,
@@ -117,6 +118,29 @@ async def test_an_outage_delays_the_answer_and_loses_nothing(thread, slack):
     await slack.order("outage", seconds=2)
     texts = await thread.tell(TextDelta("Still here."), END)
     assert [text.startswith("Still here.") for text in texts] == [True]
+
+
+async def test_what_is_said_after_somebody_spoke_stands_below_their_words(thread, slack):
+    thread.reply.show(TextDelta("The pool is full."))
+    while not thread.posted:
+        await slack.replies(thread.ts)
+    spoken = await slack.say("and auth-svc?", thread_ts=thread.ts)
+    texts = await thread.tell(Steered(), TextDelta("auth-svc is fine."), END)
+    assert [text.split("\n")[0] for text in texts] == ["The pool is full.", "auth-svc is fine."]
+    assert thread.posted[0] < spoken < thread.posted[1]
+
+
+async def test_only_the_last_message_of_a_running_reply_has_a_stop_button(thread, slack):
+    def buttons(messages: list[dict[str, Any]]) -> list[bool]:
+        return ["stop_run" in str(message["blocks"]) for message in messages]
+
+    thread.reply.show(TextDelta("word " * 3000))
+    while len(thread.posted) < 2:
+        await slack.replies(thread.ts)
+    while buttons(await slack.replies(thread.ts)) != [False, True]:
+        pass
+    await thread.tell(END)
+    assert buttons(await slack.replies(thread.ts)) == [False, False]
 
 
 async def test_mentions_written_by_the_model_reach_nobody(thread, slack):

@@ -119,7 +119,7 @@ async def test_a_prometheus_without_any_series_is_no_data_everywhere(catalog: Ca
 async def test_a_signal_whose_query_fails_is_said_and_the_others_are_judged(catalog: Catalog) -> None:
     broken = {"cpu": Refused("Prometheus answered 422: bad.", 422), "error_rate": 0.5}
     text = (await health(catalog, fleet(catalog, broken))).text
-    assert text.splitlines()[1] == ("signal cpu FAILED, its figures are missing below: Prometheus answered 422: bad.")
+    assert text.splitlines()[1] == ("signal cpu FAILED, it is missing below: Prometheus answered 422: bad.")
     assert "api-server CRITICAL" in text
     assert "  cpu NO DATA" in block(text, "payment-svc")
 

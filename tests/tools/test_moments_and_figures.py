@@ -75,8 +75,9 @@ def test_what_is_no_duration_above_zero_is_refused(text: str) -> None:
         parse_duration(text)
 
 
-def test_another_day_is_shown_with_its_date() -> None:
+def test_a_time_a_day_or_more_ago_is_shown_with_its_date() -> None:
     assert clock(NOW, NOW) == "14:05:12Z"
+    assert clock(NOW - 86399, NOW) == "14:05:13Z"
     assert clock(NOW - 86400, NOW) == "2026-01-30 14:05:12Z"
 
 

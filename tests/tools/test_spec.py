@@ -123,7 +123,7 @@ async def test_our_own_errors_are_told_as_they_are() -> None:
 async def test_a_call_beyond_its_deadline_is_stopped_and_says_so() -> None:
     answer = await call("burn", how="slowly")
     assert answer.is_error
-    assert "no result after 0.01 s" in answer.text
+    assert "burn timed out after 0.01 s and was stopped" in answer.text
 
 
 async def test_a_defect_gives_its_type_and_a_reference_and_only_the_log_has_the_rest(

@@ -54,7 +54,7 @@ def read_content(call: Call, *, most_text_bytes: int | None = None) -> Content:
         raise Refused("markdown_text_conflict")
     content = Content(bare_pings=_links_names(call), metadata=_metadata(call))
     content.attachments = _attachments(call)
-    content.blocks = _blocks(call, call.workspace.world)
+    content.blocks = _blocks(call, content)
     if markdown.strip():
         content.text, content.blocks = _converted(markdown)
         content.markdown = markdown
@@ -98,7 +98,7 @@ def _converted(markdown: str) -> tuple[str, list[Json]]:
     return text, blocks
 
 
-def _blocks(call: Call, world: World) -> list[Json] | None:
+def _blocks(call: Call, content: Content) -> list[Json] | None:
     blocks = call.structure("blocks", "invalid_blocks_format")
     if blocks is None:
         return None
@@ -106,14 +106,17 @@ def _blocks(call: Call, world: World) -> list[Json] | None:
         raise Refused("invalid_blocks_format")
     if faults := faults_of(blocks, MESSAGE_BLOCKS, MESSAGE_MOST_BLOCKS):
         raise Refused("invalid_blocks", *faults)
-    return _stored_blocks(blocks, world)
+    content.markdown = "\n\n".join(block["text"] for block in blocks if block["type"] == "markdown") or None
+    return _stored_blocks(blocks, call.workspace.world)
 
 
 def _stored_blocks(blocks: list[Json], world: World) -> list[Json]:
     """Markdown blocks become what they render to and lose their block_id; ids are filled in."""
     stored: list[Json] = []
     for block in blocks:
-        stored += convert(block["text"])[1] if block["type"] == "markdown" else [dict(block)]
+        stored += _converted(block["text"])[1] if block["type"] == "markdown" else [dict(block)]
+    if len(stored) > MESSAGE_MOST_BLOCKS:
+        raise Refused("msg_blocks_too_many", f"the blocks render to {len(stored)}")
     for block in stored:
         block["block_id"] = block.get("block_id") or world.next_id("b")
         for element in [*block.get("elements", []), block.get("accessory")]:

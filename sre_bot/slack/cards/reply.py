@@ -1,0 +1,40 @@
+"""A message of a reply: its text, and while the run goes on a button that stops it."""
+
+from typing import Any, Protocol
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+STOP = "stop_run"
+
+Block = dict[str, Any]
+
+
+class Stopper(Protocol):
+    """Ends runs."""
+
+    async def stop(self, channel: str, thread_ts: str) -> bool:
+        """End the run in flight in a thread; False where none is."""
+
+
+def render(markdown: str, *, running: bool) -> list[Block]:
+    """Blocks of one message; `markdown` is defused already, at most 12,000 characters (Slack: markdown block)."""
+    blocks: list[Block] = [{"type": "markdown", "text": markdown}]
+    if running:
+        button = {
+            "type": "button",
+            "action_id": STOP,
+            "text": {"type": "plain_text", "text": "Stop"},
+            "accessibility_label": "Stop this investigation",
+        }
+        blocks.append({"type": "actions", "elements": [button]})
+    return blocks
+
+
+def register(app: AsyncApp, runs: Stopper) -> None:
+    """Bind the button. Anybody who can see the thread may stop a run: it changes nothing and can be asked again."""
+
+    @app.action(STOP)
+    async def on_stop(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        message = body["message"]
+        await runs.stop(body["channel"]["id"], message.get("thread_ts", message["ts"]))
