@@ -34,7 +34,10 @@ def write_config(shipped: Path, target: str, out_dir: Path) -> Path:
 
 
 def command(binary: str, config: Path, data_dir: Path, port: int) -> list[str]:
-    """The argument vector that runs Prometheus on loopback, with its data in `data_dir`."""
+    """The argument vector that runs Prometheus on loopback, with its data in `data_dir`.
+
+    With port 0 Prometheus takes a free one and names it in its log: msg="Listening on" address=….
+    """
     return [
         binary,
         f"--config.file={config}",

@@ -30,6 +30,9 @@ class Model:
     async def fault(self, **order: Any) -> None:
         await self._post("faults", order)
 
+    async def pace(self, **pace: Any) -> None:
+        await self._post("pace", pace)
+
     async def requests(self) -> list[dict[str, Any]]:
         async with self._http.get(f"{self.url}/sandbox/requests") as answer:
             return list((await answer.json())["requests"])

@@ -22,6 +22,9 @@ ADDED_BY_CLI = re.compile(
     re.DOTALL,
 )
 
+# How the CLI passes on what a person wrote during a run: in a reminder of its own, in a message of the system's role.
+SENT_DURING_A_RUN = re.compile(r"The user sent a new message while you were working:\n(.*?)\n\nThis is how", re.DOTALL)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -78,8 +81,8 @@ def read_conversation(body: dict[str, Any]) -> Conversation:
         blocks = blocks_of(message["content"])
         if message["role"] == "assistant":
             _read_assistant(exchanges, blocks, calls)
-        elif message["role"] == "user":
-            _read_user(exchanges, blocks, calls)
+        else:
+            _read_user(exchanges, _sent(message), calls)
     return Conversation(tuple(exchanges) or (Exchange(""),), _offered(body.get("tools", [])))
 
 
@@ -88,8 +91,8 @@ def user_texts(body: dict[str, Any]) -> list[str]:
     return [
         text
         for message in body["messages"]
-        if message["role"] == "user"
-        for block in blocks_of(message["content"])
+        if message["role"] != "assistant"
+        for block in _sent(message)
         if (text := _asked(block))
     ]
 
@@ -126,8 +129,21 @@ def _result(block: dict[str, Any], calls: dict[str, dict[str, Any]]) -> Result:
     return Result(short_name(call["name"]), dict(call["input"]), text, bool(block.get("is_error")))
 
 
+def _sent(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """The blocks of a message that is not the assistant's; of the system's, only what it passes on from a person."""
+    blocks = blocks_of(message["content"])
+    if message["role"] == "user":
+        return blocks
+    return [block for block in blocks if SENT_DURING_A_RUN.search(block.get("text", ""))]
+
+
 def _asked(block: dict[str, Any]) -> str:
-    return ADDED_BY_CLI.sub("", block["text"]).strip() if block["type"] == "text" else ""
+    """What a person said in a block; empty where it is the CLI that speaks."""
+    if block["type"] != "text":
+        return ""
+    if sent := SENT_DURING_A_RUN.search(block["text"]):
+        return sent[1].strip()
+    return ADDED_BY_CLI.sub("", block["text"]).strip()
 
 
 def _offered(tools: list[dict[str, Any]]) -> dict[str, str]:

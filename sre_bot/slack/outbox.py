@@ -90,6 +90,14 @@ class Outbox:
         async with self._updates:
             await _answer(self._client.chat_update(channel=channel, ts=ts, **_content(markdown, running=running)))
 
+    async def remove(self, channel: str, ts: str) -> None:
+        """Delete a message of ours; one that is gone already is fine. Raises as `post` does."""
+        try:
+            await _answer(self._client.chat_delete(channel=channel, ts=ts))
+        except SlackRefused as error:
+            if error.code != "message_not_found":
+                raise
+
     async def react(self, channel: str, ts: str, name: str) -> None:
         """Put an emoji under a message; a courtesy, so that a failure is only logged."""
         try:

@@ -79,7 +79,7 @@ def weigh(text: str) -> int:
 
 _FENCE = re.compile(
     r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*"  # a code block may begin on the line of a list item
-    rf"(?P<line>(?P<mark>`{{3,{LONGEST_FENCE}}}(?![^\n]*`)|~{{3,{LONGEST_FENCE}}}(?!~))[^\n]*)"
+    rf"(?P<line>(?:`{{3,{LONGEST_FENCE}}}(?![^\n]*`)|~{{3,{LONGEST_FENCE}}}(?!~))[^\n]*)"
 )
 _HEADING = re.compile(r"[ \t]*#")
 _NEW_BLOCK = re.compile(r"[ \t]*(?:#|```|~~~|([-*_])[ \t]*\1[ \t]*\1)")  # a heading, a code block, a rule

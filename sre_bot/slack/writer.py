@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from sre_bot.agent.events import Event
 from sre_bot.errors import BackendError
+from sre_bot.slack.defusal import defuse
 from sre_bot.slack.outbox import Outbox, SlackRefused
 from sre_bot.slack.pages import paginate
 from sre_bot.slack.reply import ReplyText
@@ -100,7 +101,7 @@ class LiveReply:
 
     async def _reconcile(self) -> None:
         """One pass that makes Slack's messages equal to the pages of the text; the last one can stop the run."""
-        texts = [page for section in self._text.render() for page in paginate(section, self._budget)]
+        texts = [page for section in self._text.render() for page in paginate(defuse(section), self._budget)]
         pages = [_Page(text, running=text is texts[-1] and not self._text.ended) for text in texts]
         for number, page in enumerate(pages):
             if number == len(self._posted):
@@ -112,6 +113,9 @@ class LiveReply:
                 ts = self._posted[number][0]
                 await self._outbox.update(self._channel, ts, page.text, running=page.running)
                 self._posted[number] = (ts, page)
+        while len(self._posted) > len(pages):  # a line above became shorter
+            await self._outbox.remove(self._channel, self._posted[-1][0])
+            self._posted.pop()
 
     def _worth_another_try(self, error: BackendError) -> bool:
         """Whether the text may yet arrive; where a message is too long, the pages become shorter."""

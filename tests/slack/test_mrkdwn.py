@@ -227,6 +227,7 @@ def test_links_to_anything_but_the_web_and_mail_become_text(text):
         "![a\nb](https://x.io/p.png)",
         "![a][1]\n\n[1]: https://x.io/p.png",
         "![a]\n\n> [a]:\n> https://x.io/p.png",
+        "![a]\n\n[a]: //x.io/p.png",
     ],
 )
 def test_images_are_not_fetched(text):

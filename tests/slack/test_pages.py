@@ -87,6 +87,7 @@ def test_every_stage_of_a_growing_text_keeps_what_was_finished(markdown):
 def test_code_stays_code_on_every_page(lines, after, budget):
     pages = paginate(f"Before.\n\n{fence(lines)}\n\n{after}", budget)
     code = [token for page in pages for token in parse(page) if token.type == "fence"]
+    assert all(page.count("```") % 2 == 0 for page in pages)
     assert {token.info for token in code} == {"python"}
     assert "".join(token.content for token in code).split() == "\n".join(lines).split()
 
@@ -138,6 +139,12 @@ def test_a_heading_goes_with_what_it_heads():
     pages = paginate("word " * 30 + "\n\n## Heading\n\n" + "other " * 30, 250)
     assert pages[0].endswith("word \n\n")
     assert pages[1].startswith("## Heading\n\nother")
+
+
+def test_the_header_of_a_table_is_not_parted_from_its_rows():
+    for length in range(100, 180):
+        pages = paginate("x" * length + "\n\n" + table(["row"] * 5), 200)
+        assert [page for page in pages if "| name" in page and "| row" not in page] == []
 
 
 def test_a_nested_item_does_not_begin_a_page_where_it_would_turn_into_code():

@@ -6,12 +6,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from sre_bot.agent.events import Event, Notice, Outcome, RunEnded
+from sre_bot.agent.events import Event, Notice, Outcome, RunEnded, Steered
 from sre_bot.agent.pool import SessionPool
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import TurnState
 from sre_bot.workflows.people import Prompt
-from sre_bot.workflows.turns import RESTARTED, Turns, compose
+from sre_bot.workflows.turns import RESTARTED, WITHDRAWN, Turns, compose
+
+HEALTH_CALL = {"tool": "mcp__sre__get_service_health", "input": {}}
 
 
 class Room:
@@ -33,9 +35,15 @@ class Room:
     async def say(self, channel: str, thread_ts: str, text: str) -> None:
         self.said.append(text)
 
+    async def spoken(self, ts: str) -> None:
+        """Wait until a reply shows anything."""
+        async with asyncio.timeout(60):
+            while not self.replies.get(ts):
+                await asyncio.sleep(0.01)
+
     async def ends(self, count: int) -> list[RunEnded]:
         """Wait until so many replies have ended."""
-        async with asyncio.timeout(60), self.changed:
+        async with asyncio.timeout(100), self.changed:
             await self.changed.wait_for(lambda: len(self._ended()) >= count)
         return self._ended()
 
@@ -87,7 +95,28 @@ async def test_a_prompt_is_answered_once_however_often_it_is_delivered(ledger, m
     assert len(await model.requests()) == 1
 
 
-async def test_prompts_of_one_thread_run_in_order_in_one_session(ledger, model, make_turns, room):
+async def test_words_during_a_run_reach_the_same_run_and_are_answered_by_it(ledger, model, make_turns, room):
+    await model.pace(chars_per_second=40)
+    await model.script(
+        "first words",
+        [{"text": "I look at the health of every service first, one after the other."}, HEALTH_CALL],
+        {"text": "Both are answered."},
+        {"text": "This too."},
+    )
+    turns = make_turns()
+    await turns.submit(prompt("first words", ts="2.0"))
+    await room.spoken("2.0")
+    await turns.submit(prompt("and auth-svc?", ts="3.0"))
+    (end,) = await room.ends(1)
+    await turns.close()
+    assert end.outcome is Outcome.ANSWERED
+    assert list(room.replies) == ["2.0"], "one reply, which goes on below the second message"
+    assert any(isinstance(event, Steered) for event in room.replies["2.0"])
+    assert await _turn_states(ledger) == [TurnState.ANSWERED] * 2
+    assert any("and auth-svc?" in request["last_user_text"] for request in await model.requests())
+
+
+async def test_words_before_the_run_has_begun_wait_and_are_answered_in_order(ledger, model, make_turns, room):
     turns = make_turns()
     await model.script("first words", {"text": "One."}, {"text": "Two."})
     await turns.submit(prompt("first words", ts="2.0"))
@@ -95,6 +124,56 @@ async def test_prompts_of_one_thread_run_in_order_in_one_session(ledger, model, 
     ends = await room.ends(2)
     assert [end.answer for end in ends] == ["One.", "Two."]
     assert room.acknowledged == ["3.0"], "the one that had to wait was acknowledged at once"
+    await turns.close()
+
+
+async def test_a_waiting_prompt_follows_its_edit_and_leaves_with_its_deletion(ledger, model, make_turns, room):
+    turns = make_turns(concurrent=1)
+    await turns.submit(prompt("first words", ts="2.0"))
+    await turns.submit(prompt("to be changed", ts="3.0"))
+    await turns.submit(prompt("to be deleted", ts="4.0"))
+    await turns.amend("C1", "1.0", "3.0", "changed")
+    await turns.amend("C1", "1.0", "4.0", None)
+    await room.ends(2)
+    await turns.close()
+    assert await _turn_states(ledger) == [TurnState.ANSWERED, TurnState.ANSWERED, TurnState.STOPPED]
+    asked = " ".join(request["last_user_text"] for request in await model.requests())
+    assert "changed" in asked
+    assert "to be" not in asked
+
+
+async def test_deleting_the_prompt_of_a_run_stops_it(model, make_turns, room):
+    await model.fault(kind="hang_mid", count=1)
+    turns = make_turns()
+    await turns.submit(prompt("QUESTION", ts="2.0"))
+    await room.spoken("2.0")
+    await turns.amend("C1", "1.0", "2.0", None)
+    (end,) = await room.ends(1)
+    assert (end.outcome, end.reason) == (Outcome.STOPPED, WITHDRAWN)
+    await turns.close()
+
+
+async def test_stop_also_ends_a_run_that_still_waits_for_a_place(model, make_turns, room):
+    await model.fault(kind="hang_mid", count=1)
+    turns = make_turns(concurrent=1)
+    await turns.submit(prompt("QUESTION", ts="1.0", thread_ts="1.0"))
+    await room.spoken("1.0")
+    await turns.submit(prompt("QUESTION", ts="2.0", thread_ts="2.0"))
+    await room.spoken("2.0")
+    assert await turns.stop("C1", "2.0")
+    (end,) = await room.ends(1)
+    assert end.outcome is Outcome.STOPPED
+    assert await turns.stop("C1", "1.0")
+    await room.ends(2)
+    await turns.close()
+
+
+async def test_twenty_mentions_at_once_are_all_answered(ledger, model, make_turns, room):
+    await model.script("QUESTION", *[{"text": "Done."}] * 20)
+    turns = make_turns(concurrent=2, SRE_IDLE_SESSIONS="2")
+    await asyncio.gather(*(turns.submit(prompt("QUESTION", ts=f"{n}.0", thread_ts=f"{n}.0")) for n in range(20)))
+    ends = await room.ends(20)
+    assert {(end.outcome, end.answer) for end in ends} == {(Outcome.ANSWERED, "Done.")}
     await turns.close()
 
 
@@ -112,9 +191,7 @@ async def test_a_shutdown_ends_what_runs_where_people_see_it(ledger, model, make
     await model.fault(kind="hang_mid", count=1)
     turns = make_turns()
     await turns.submit(prompt("QUESTION"))
-    async with asyncio.timeout(30):
-        while not room.replies.get("2.0"):
-            await asyncio.sleep(0.02)
+    await room.spoken("2.0")
     await turns.close()
     (end,) = await room.ends(1)
     assert (end.outcome, end.reason) == (Outcome.INTERRUPTED, RESTARTED)
@@ -162,9 +239,7 @@ async def test_stop_ends_the_run_of_a_thread_and_says_when_there_is_none(model, 
     turns = make_turns()
     assert not await turns.stop("C1", "1.0")
     await turns.submit(prompt("QUESTION"))
-    async with asyncio.timeout(30):
-        while not room.replies.get("2.0"):
-            await asyncio.sleep(0.02)
+    await room.spoken("2.0")
     assert await turns.stop("C1", "1.0")
     (end,) = await room.ends(1)
     assert end.outcome is Outcome.STOPPED
