@@ -17,7 +17,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from sre_bot.agent.options import AgentOptions, scrub_environment
+from sre_bot.agent.options import AgentOptions, prepare_environment
 from sre_bot.agent.pool import SessionPool
 from sre_bot.catalog import load_catalog
 from sre_bot.errors import SettingsError, SreBotError
@@ -41,7 +41,7 @@ def main() -> int:
     try:
         settings = load_settings(read_environment())
         logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-        scrub_environment()
+        prepare_environment(settings)
         asyncio.run(_run_until_signal(settings))
     except SreBotError as error:
         print(error, file=sys.stderr)  # noqa: T201  (a person at a terminal)
@@ -87,7 +87,7 @@ def _pool(settings: Settings, ledger: Ledger) -> SessionPool:
     specs = {spec.name: spec for spec in describe_tools(settings.tools)}
     read_tools = [spec.name for spec in specs.values() if spec.access is Access.READ]
     options = AgentOptions(settings, read_tools, ledger.transcripts)
-    return SessionPool(options, settings.run, lambda name, arguments: _describe(specs, name, arguments))
+    return SessionPool(options, settings.run, settings.house, lambda name, arguments: _describe(specs, name, arguments))
 
 
 def _web_client(settings: Settings) -> AsyncWebClient:

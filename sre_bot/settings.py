@@ -8,6 +8,7 @@ The tool process reads `ToolSettings` only: it never sees Slack's tokens or the 
 """
 
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,6 +41,20 @@ def _check_url(value: object) -> str:
     return url
 
 
+def _check_key(value: object) -> str:
+    key = str(value).strip()
+    if not re.fullmatch(r"[!-~]+", key):
+        raise ValueError("must be printable ASCII without blanks: it is sent in a header")
+    return key
+
+
+def _check_email(value: object) -> str:
+    email = str(value).strip()
+    if not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", email):
+        raise ValueError("must be one e-mail address")
+    return email
+
+
 def _split_commas(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
@@ -53,6 +68,8 @@ def _resolve_path(value: object) -> Path:
 
 
 Url = Annotated[str, BeforeValidator(_check_url)]
+ApiKey = Annotated[SecretStr, BeforeValidator(_check_key)]
+Email = Annotated[str, BeforeValidator(_check_email)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Arguments = Annotated[tuple[str, ...], BeforeValidator(_split_words)]
 ProjectPath = Annotated[Path, BeforeValidator(_resolve_path)]
@@ -112,6 +129,42 @@ class FleetSettings(Group):
     url: Url = Field(alias="FLEET_URL", description="The simulated fleet, base URL (logs and deployments)")
 
 
+class PagerDutySettings(Group):
+    """PagerDuty, where people are paged."""
+
+    api_key: ApiKey = Field(alias="PAGERDUTY_API_KEY", description="REST API key, not an integration key")
+    service_id: str = Field(
+        alias="PAGERDUTY_SERVICE_ID", pattern=r"^[A-Za-z0-9]+$", description="Service that new incidents are opened on"
+    )
+    from_email: Email = Field(alias="PAGERDUTY_FROM_EMAIL", description="A user of the account: who opens and resolves")
+    url: Url = Field("https://api.pagerduty.com", alias="PAGERDUTY_API_URL", description="PagerDuty's REST API")
+
+
+class RemediationSettings(Group):
+    """What changes a service: its env file, and the command that redeploys it."""
+
+    env_dir: ProjectPath | None = Field(
+        None, alias="SRE_ENV_DIR", description="Folder of the services' env files; default SRE_CONFIG_DIR"
+    )
+    redeploy_command: Arguments = Field(
+        ("docker-compose", "-f", "config/docker-compose.yml", "up", "--build", "-d", "{service}"),
+        alias="REDEPLOY_COMMAND",
+        min_length=1,
+        description="Program and arguments, no shell; {service} is replaced; run in the project's folder",
+    )
+    redeploy_timeout: PositiveFloat = Field(
+        120.0, alias="REDEPLOY_TIMEOUT", le=540, description="Seconds for that command, then it is killed"
+    )
+
+
+class LedgerSettings(Group):
+    """Where the tool process finds approvals; read only where it must (`--allow-changes=approved`)."""
+
+    database_url: str = Field(
+        f"sqlite:///{ROOT / 'var' / 'sre_bot.db'}", alias="DATABASE_URL", description="The ledger's database"
+    )
+
+
 class ModelSettings(Group):
     """Claude, through the Agent SDK."""
 
@@ -147,6 +200,23 @@ class RunSettings(Group):
     )
 
 
+class HouseSettings(Group):
+    """What the agent's processes may hold on this machine, all together."""
+
+    memory_mb: PositiveInt = Field(
+        4096, alias="SRE_MEMORY_MB", description="MB of memory for all sessions; above it idle ones end, new ones wait"
+    )
+    session_memory_mb: PositiveInt = Field(
+        1024, alias="SRE_SESSION_MEMORY_MB", description="MB of memory for one session; above it its run is ended"
+    )
+    scratch_mb: PositiveInt = Field(
+        500, alias="SRE_SCRATCH_MB", description="MB of scratch files and local transcripts; the oldest go first"
+    )
+    scratch_hours: PositiveFloat = Field(
+        24.0, alias="SRE_SCRATCH_HOURS", description="Hours after which scratch files and local transcripts go"
+    )
+
+
 class SlackSettings(Group):
     """The Slack app, in socket mode."""
 
@@ -162,11 +232,13 @@ class ToolSettings(Group):
         Path("config"), alias="SRE_CONFIG_DIR", description="Folder with services.yaml and runbooks/"
     )
     prometheus: PrometheusSettings
+    remediation: RemediationSettings
     fleet: FleetSettings | None = None
+    pagerduty: PagerDutySettings | None = None
 
     def environment(self) -> dict[str, str]:
         """The whole environment that the tool process needs, and nothing else."""
-        groups = (group for group in (self.prometheus, self.fleet) if group)
+        groups = (value for key in type(self).model_fields if isinstance(value := getattr(self, key), Group))
         # An empty SRE_ENV_FILE: what was decided here is what the tools see, whatever `.env` says by then.
         variables = {"SRE_CONFIG_DIR": str(self.config_dir), "SRE_ENV_FILE": ""}
         for group in groups:
@@ -180,6 +252,7 @@ class Settings(Group):
     tools: ToolSettings
     model: ModelSettings
     run: RunSettings
+    house: HouseSettings
     slack: SlackSettings
     database_url: str = Field(
         f"sqlite:///{ROOT / 'var' / 'sre_bot.db'}", alias="DATABASE_URL", description="The ledger's database"
@@ -207,6 +280,11 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         SettingsError: names every missing or unusable variable, one a line.
     """
     return _load(Settings, environ)
+
+
+def load_ledger_settings(environ: Mapping[str, str]) -> LedgerSettings:
+    """Where approvals are; raises SettingsError as `load_settings` does."""
+    return _load(LedgerSettings, environ)
 
 
 def load_tool_settings(environ: Mapping[str, str]) -> ToolSettings:

@@ -135,7 +135,7 @@ async def make_pool(model: Model, ledger: Ledger, tmp_path: Path) -> AsyncIterat
             }
         )
         options = AgentOptions(settings, READ_TOOLS, ledger.transcripts)
-        pool = SessionPool(options, settings.run, lambda name, _arguments: f"calling {name}")
+        pool = SessionPool(options, settings.run, settings.house, lambda name, _arguments: f"calling {name}")
         pools.append(pool)
         return pool
 

@@ -18,6 +18,7 @@ import claude_agent_sdk
 from claude_agent_sdk import ClaudeAgentOptions
 from claude_agent_sdk.types import SessionStore
 
+from sre_bot.agent.scratch import Scratch
 from sre_bot.settings import ROOT, Settings
 from sre_bot.tools.offer import SERVER_NAME
 
@@ -29,7 +30,7 @@ LAUNCHER = Path(__file__).with_name("claude.sh")
 
 # What a child process may inherit: where programs are, the language, and how this network is reached.
 INHERITED = (
-    *("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SHELL"),
+    *("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "SHELL"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
 )
 
@@ -66,8 +67,8 @@ class AgentOptions:
         self._settings = settings
         self._store = store
         self._allowed = [f"mcp__{SERVER_NAME}__{name}" for name in read_tools]
-        self._workspace = _folder(settings.state_dir / "workspace")
-        self._home = _folder(settings.state_dir / "home")
+        self.scratch = scratch_of(settings)
+        settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._mcp_file = settings.state_dir / f"mcp-{os.getpid()}.json"
         _write_private(self._mcp_file, json.dumps({"mcpServers": {SERVER_NAME: self._server()}}))
 
@@ -93,7 +94,7 @@ class AgentOptions:
             max_budget_usd=run.max_cost_usd,
             max_buffer_size=16 << 20,  # one line carries an image twice; the default of 1 MiB ends the session
             session_store=self._store,
-            cwd=self._workspace,
+            cwd=self.scratch.workspace,
             cli_path=LAUNCHER,
             env=self._environment(),
             stderr=log.debug,
@@ -117,26 +118,32 @@ class AgentOptions:
         model = self._settings.model
         own = {
             "SRE_CLAUDE_CLI": str(Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"),
-            "HOME": str(self._home),
-            "CLAUDE_CONFIG_DIR": str(self._home / ".claude"),
+            "HOME": str(self.scratch.home),
+            "TMPDIR": str(self.scratch.tmp),
+            "CLAUDE_CONFIG_DIR": str(self.scratch.home / ".claude"),
             **model.environment(),
         }
         return {**CLI_QUIET, **CLI_BOUNDS, **own}
 
 
-def scrub_environment() -> None:
-    """Leave in this process's environment only what a child may inherit; call it once settings are read."""
+def scratch_of(settings: Settings) -> Scratch:
+    """The agent's folders, as the settings bound them."""
+    house = settings.house
+    return Scratch(settings.state_dir, max_age=house.scratch_hours * 3600, max_bytes=house.scratch_mb << 20)
+
+
+def prepare_environment(settings: Settings) -> None:
+    """Leave in this process's environment only what a child may inherit; call it once settings are read.
+
+    TMPDIR becomes a private folder of ours: the SDK puts the transcript of a resumed session there.
+    """
     for name in set(os.environ) - set(INHERITED):
         del os.environ[name]
+    os.environ["TMPDIR"] = str(scratch_of(settings).tmp)
 
 
 def _inherited() -> dict[str, str]:
     return {name: os.environ[name] for name in INHERITED if name in os.environ}
-
-
-def _folder(path: Path) -> Path:
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return path
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -1,0 +1,99 @@
+"""The folders that the agent's processes write to, and their sweeping.
+
+With settings from disk switched off, the CLI never removes its own transcripts and logs (about 20 KB a conversation and
+2 KB a start), and the SDK leaves a copy of a resumed transcript behind when it is killed. What counts is in the ledger,
+so everything here may go once nobody uses it: by age, and the oldest first when it grows too large.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+IN_USE = 3600.0  # seconds: a file written within the last hour may belong to a session that is alive
+SWEPT = ("home/.claude/projects", "home/.claude/backups", "home/.claude/telemetry", "home/.cache", "tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep removed, and what is left."""
+
+    removed: int
+    bytes_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """The layout below one folder; all of it is private to this user.
+
+    Attributes:
+        folder: where everything is.
+        max_age: seconds after which a file is removed.
+        max_bytes: size above which the oldest are.
+    """
+
+    folder: Path
+    max_age: float
+    max_bytes: int
+
+    @property
+    def home(self) -> Path:
+        """HOME of the CLI."""
+        return self._make("home")
+
+    @property
+    def workspace(self) -> Path:
+        """Working directory of the CLI: empty, and named the same in every process, as resuming needs it."""
+        return self._make("workspace")
+
+    @property
+    def tmp(self) -> Path:
+        """Temporary files of the bot and its children."""
+        return self._make("tmp")
+
+    def sweep(self, now: float | None = None) -> Swept:
+        """Remove what is old, then the oldest until the rest is small enough; what may be in use stays."""
+        now = now or time.time()
+        removed = 0
+        kept: list[tuple[float, int, Path]] = []
+        for modified, size, path in sorted(self._files()):
+            if now - modified > max(self.max_age, IN_USE):
+                removed += _remove(path)
+            else:
+                kept.append((modified, size, path))
+        total = sum(size for _, size, _ in kept)
+        for modified, size, path in kept:
+            if total <= self.max_bytes or now - modified < IN_USE:
+                break
+            removed += _remove(path)
+            total -= size
+        self._remove_empty_folders()
+        if total > self.max_bytes:
+            log.warning("%s holds %d MB although it was swept; sessions in use need it", self.folder, total >> 20)
+        return Swept(removed, total)
+
+    def _files(self) -> Iterator[tuple[float, int, Path]]:
+        for place in SWEPT:
+            for path in (self.folder / place).rglob("*"):
+                if path.is_file() and not path.is_symlink():
+                    status = path.stat()
+                    yield status.st_mtime, status.st_size, path
+
+    def _remove_empty_folders(self) -> None:
+        for place in SWEPT:
+            for path in sorted((self.folder / place).rglob("*"), reverse=True):
+                if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+                    path.rmdir()
+
+    def _make(self, name: str) -> Path:
+        path = self.folder / name
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return path
+
+
+def _remove(path: Path) -> int:
+    path.unlink(missing_ok=True)
+    return 1
