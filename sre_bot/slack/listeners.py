@@ -23,6 +23,8 @@ SPOKEN_SUBTYPES = frozenset({None, "file_share", "thread_broadcast"})
 AMENDMENTS = frozenset({"message_changed", "message_deleted"})
 STOP_WORDS = frozenset({"stop", "cancel", "abort", "halt"})
 """Words that, alone in a message, end the run in the thread."""
+WORDS_LIMIT = 20_000
+"""Characters of one message that become a prompt; more is a log, and belongs in a file."""
 WORDLESS = "Please look into what this thread is about."
 """What a mention without words means."""
 
@@ -115,8 +117,9 @@ def read_prompt(event: Mapping[str, Any], body: Mapping[str, Any], bot_user: str
 
 
 def _words(text: str, bot_user: str) -> str:
-    """What was said, without the bot's own mention and Slack's escapes."""
-    return html.unescape(re.sub(rf"<@{re.escape(bot_user)}(\|[^>]*)?>", "", text)).strip()
+    """What was said, without the bot's own mention and Slack's escapes; bounded."""
+    words = html.unescape(re.sub(rf"<@{re.escape(bot_user)}(\|[^>]*)?>", "", text)).strip()
+    return words if len(words) <= WORDS_LIMIT else f"{words[:WORDS_LIMIT]}\n[cut: {len(words):,} characters were sent]"
 
 
 def _spoken_by_person(event: Mapping[str, Any]) -> bool:

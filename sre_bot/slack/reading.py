@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 THREAD_MESSAGES = 30  # messages above the mention that are read
 MESSAGE_LIMIT = 4_000  # characters of one message
 CONTEXT_LIMIT = 20_000  # characters in all; what is older is left out first
-FILE_LIMIT = 50_000  # bytes of a text file that is read
+FILE_LIMIT = 15_000  # bytes of a text file that are read
 FILE_TIMEOUT = aiohttp.ClientTimeout(total=10)  # seconds
 
 
@@ -60,8 +60,6 @@ class ThreadReader:
         name = f"file {file.get('name', 'without a name')!r}"
         if not str(file.get("mimetype", "")).startswith(("text/", "application/json")):
             return f"[{name}: {file.get('mimetype', 'unknown type')}, not read: only text files are]"
-        if file.get("size", 0) > FILE_LIMIT:
-            return f"[{name}: {file['size']} bytes, not read: at most {FILE_LIMIT} are]"
         try:
             headers = {"Authorization": f"Bearer {self._client.token}"}
             async with (
@@ -73,7 +71,8 @@ class ThreadReader:
         except (aiohttp.ClientError, TimeoutError, KeyError) as error:
             log.warning("%s could not be read: %s", name, error)
             return f"[{name}: could not be read]"
-        return f"[{name}]\n{body.decode(errors='replace')}"
+        cut = f", its first {FILE_LIMIT} of {file['size']} bytes" if file.get("size", 0) > FILE_LIMIT else ""
+        return f"[{name}{cut}]\n{body.decode(errors='replace')}"
 
 
 def describe(message: Mapping[str, Any], *, words: bool = True) -> str:

@@ -14,9 +14,9 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)
 QUESTION = "@SRE Bot 500 errors spiking on api-server"
 
 
-async def answers(stack: Stack, ts: str, count: int = 1) -> list[str]:
+async def answers(stack: Stack, ts: str, count: int = 1, patience: float = 90) -> list[str]:
     """The bot's complete answers in a thread, as soon as there are so many."""
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(patience):
         while True:
             replies = [message for message in await stack.thread(ts) if message["bot"]]
             if len([reply for reply in replies if is_complete(reply)]) >= count:
