@@ -47,11 +47,9 @@ class Sockets:
         Raises:
             SettingsError: Slack refuses the token.
         """
-        try:
-            for _ in range(COUNT):
-                self._sockets.append(await self._connect())
-        except SlackApiError as error:
-            raise SettingsError(f"Slack refuses SLACK_APP_TOKEN ({refusal(error)}). Check the token.") from error
+        await self._check_token()
+        for _ in range(COUNT):
+            self._sockets.append(await self._connect())
         self._watching = asyncio.create_task(self._watch(), name="sockets")
 
     async def close(self) -> None:
@@ -62,6 +60,14 @@ class Sockets:
                 await self._watching
         for socket in self._sockets:
             await _end(socket)
+
+    async def _check_token(self) -> None:
+        """The SDK's client would try a wrong token for ever."""
+        try:
+            async with self._pace:
+                await self._app.client.apps_connections_open(app_token=self._app_token)
+        except SlackApiError as error:
+            raise SettingsError(f"Slack refuses SLACK_APP_TOKEN ({refusal(error)}). Check the token.") from error
 
     async def _connect(self) -> AsyncSocketModeHandler:
         socket = AsyncSocketModeHandler(self._app, self._app_token)

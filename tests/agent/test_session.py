@@ -223,3 +223,14 @@ async def test_a_session_id_is_given_before_the_first_prompt_and_stays(model, ma
     await pool.give_back(session)
     assert await pool.take(known) is session
     await session.close()
+
+
+@pytest.mark.timeout(90)
+async def test_tools_that_never_start_are_named_and_not_waited_for_without_end(make_pool, tmp_path):
+    folder = tmp_path / "config"
+    folder.mkdir()
+    os.mkfifo(folder / "services.yaml")  # whoever reads it waits for ever
+    with pytest.raises(ToolsUnavailable) as caught:
+        await make_pool(SRE_CONFIG_DIR=str(folder)).take(None)
+    assert "sre" in str(caught.value)
+    assert "guess" in str(caught.value)
