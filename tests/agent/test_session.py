@@ -234,3 +234,13 @@ async def test_tools_that_never_start_are_named_and_not_waited_for_without_end(m
         await make_pool(SRE_CONFIG_DIR=str(folder)).take(None)
     assert "sre" in str(caught.value)
     assert "guess" in str(caught.value)
+
+
+async def test_the_credentials_of_tools_are_in_a_private_file_that_goes_with_the_bot(make_pool, tmp_path):
+    pool = make_pool(PROMETHEUS_BEARER_TOKEN="token-of-prometheus")
+    (file,) = (tmp_path / "agent").glob("mcp-*.json")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "token-of-prometheus" in file.read_text()
+    assert "secret-of-slack" not in file.read_text()
+    await pool.close()
+    assert not file.exists()

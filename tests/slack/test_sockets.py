@@ -78,6 +78,18 @@ async def test_too_many_websockets_does_not_lead_to_a_storm_of_openings(heard, s
     assert all(call["ok"] for call in calls)
 
 
+async def test_a_socket_that_stays_deaf_is_replaced(slack):
+    sockets = Sockets(_app(slack), slack.world["tokens"]["app"], patience=0.2, look_every=0.05)
+    await sockets.open()
+    deaf = sockets.clients[0]
+    deaf.auto_reconnect_enabled = False
+    await deaf.disconnect()  # type: ignore[no-untyped-call]
+    async with asyncio.timeout(30):
+        while deaf in sockets.clients or await _open_sockets(slack) < COUNT:
+            await asyncio.sleep(0.05)
+    await sockets.close()
+
+
 async def test_a_refused_token_is_named(slack):
     with pytest.raises(SettingsError, match="SLACK_APP_TOKEN"):
         await Sockets(_app(slack), "xapp-wrong").open()
