@@ -166,10 +166,21 @@ async def test_a_stream_that_breaks_in_the_middle_gives_the_whole_text_once(mode
 async def test_a_refusal_of_the_model_is_explained_with_what_to_do(model, make_pool, fault, words):
     await model.fault(**fault)
     session = await make_pool().take(None)
-    _, end = await run(session, "QUESTION")
+    events, end = await run(session, "QUESTION")
     assert end.outcome is Outcome.FAILED
     assert words in end.reason
-    assert "Traceback" not in end.reason
+    assert not [event for event in events if isinstance(event, TextDelta)], "the CLI's own error text is not shown"
+    await session.close()
+
+
+async def test_a_model_that_declines_is_said_to_have_declined(model, make_pool):
+    declined = [{"text": "I cannot help with that."}, {"stop_reason": "refusal"}]
+    await model.script("QUESTION", declined, declined)
+    session = await make_pool().take(None)
+    events, end = await run(session, "QUESTION")
+    assert end.outcome is Outcome.FAILED
+    assert "declined" in end.reason
+    assert not any("API Error" in event.text for event in events if isinstance(event, TextDelta))
     await session.close()
 
 
