@@ -21,6 +21,7 @@ from sandbox.processes import Child, NotReady
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "config"
 HEALTHY_TIMEOUT = 60.0  # seconds
+FIRST_FIGURES = "sum by (service) (rate(http_requests_total[1m])) > 0"
 
 
 class Stack:
@@ -149,9 +150,11 @@ class Stack:
                 group.create_task(self._start_metrics())
                 group.create_task(self._start_slack())
                 group.create_task(self._start_model())
-        except* NotReady as failed:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.await_figures(FIRST_FIGURES))
+                group.create_task(self.start_bot())
+        except* (NotReady, TimeoutError) as failed:
             raise failed.exceptions[0] from None
-        await self.start_bot()
 
     async def _start_metrics(self) -> None:
         command = [sys.executable, str(ROOT / "scripts" / "metric_logging.py"), "--port", "0"]
@@ -162,7 +165,6 @@ class Stack:
         command = prometheus.command("prometheus", config, self.folder / "prometheus", 0)
         self.prometheus = await self._start_part("prometheus", command, r"msg=\"Listening on\" address=(\S+)")
         self.prometheus.found = f"http://{self.prometheus.found}"
-        await self.await_figures("sum by (service) (rate(http_requests_total[1m])) > 0")
 
     async def _start_slack(self) -> None:
         self.slack = await self._start_part(
