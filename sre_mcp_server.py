@@ -1,4 +1,4 @@
-"""The SRE tools as an MCP server over stdio; read-only. `claude mcp add sre -- python sre_mcp_server.py`."""
+"""The SRE tools as an MCP server over stdio; read-only by default: `claude mcp add sre -- python sre_mcp_server.py`."""
 
 import sys
 

@@ -196,6 +196,8 @@ class Stack:
             "SLACK_APP_TOKEN": self.world["tokens"]["app"],
             "PROMETHEUS_URL": self.prometheus.found,
             "FLEET_URL": self.fleet.found,
+            "SRE_ENV_DIR": str(self.folder),
+            "REDEPLOY_COMMAND": f"curl -fsS -X POST {self.fleet.found}/redeploy/{{service}}",
             "DATABASE_URL": f"sqlite:///{self.folder / 'sre_bot.db'}",
             "SRE_STATE_DIR": str(self.folder / "agent"),
             **self._bot_settings,

@@ -1,8 +1,11 @@
 #!/bin/sh
-# A Prometheus binary and promtool on PATH. The sandbox runs them as processes of its own, on free ports; Debian's
-# service on port 9090 is neither started nor used.
+# Prometheus and promtool on PATH. The sandbox runs them as processes of its own, on free ports; Debian's service on port
+# 9090 is neither started nor used. With --alertmanager, Alertmanager too, which only tests need: it stays optional.
 set -eu
 cd "$(dirname "$0")/.."
+if [ "${1:-}" = --alertmanager ] && ! command -v prometheus-alertmanager >/dev/null 2>&1 && ! command -v alertmanager >/dev/null 2>&1; then
+    scripts/apt_install.sh prometheus-alertmanager || echo "Alertmanager is not installed: the tests that need it are skipped." >&2
+fi
 command -v prometheus >/dev/null 2>&1 && command -v promtool >/dev/null 2>&1 && exit 0
 scripts/apt_install.sh prometheus && exit 0
 cat >&2 <<'TXT'

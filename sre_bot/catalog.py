@@ -1,14 +1,19 @@
-"""services.yaml as typed data: services, signals with their thresholds, owners and escalation.
+"""services.yaml as typed data: services, signals with their thresholds, owners, escalation and changeable settings.
 
-It refuses unknown keys, dangling names and thresholds in the wrong order, and says in which file, on which line and
-under which key. Nothing here talks to a network.
+It refuses unknown keys, dangling names, thresholds in the wrong order and settings without bounds, and says in which
+file, on which line and under which key. Nothing here talks to a network.
+
+    python -m sre_bot.catalog > config/services.schema.json     # after a change here: what editors check the file with
 """
 
+import json
 import math
+import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
@@ -16,6 +21,13 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 from sre_bot.errors import BadRequest, CatalogError
 
 Unit = Literal["ratio", "ms", "per_second", "bytes", "count"]
+
+# Names reach file names and argument vectors: none may look like an option or leave its folder.
+PlainName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+PLAIN_VALUE = re.compile(r"[A-Za-z0-9._+:/@-]{1,200}")
+"""What any written value consists of, whatever its type: nothing that a shell, a quote or a comment begins with."""
 
 
 class Severity(IntEnum):
@@ -45,8 +57,59 @@ class Pool(Entry):
         return self.workers * self.per_worker
 
 
+class Setting(Entry):
+    """One key of a service's env file that may be changed, and the values that it may take.
+
+    A number has a minimum and a maximum, a text has `values` or a `pattern`: a key that could take anything is refused.
+    `secret` is for a key whose value is never shown and never changed.
+    """
+
+    type: Literal["integer", "number", "text", "secret"]
+    purpose: str
+    minimum: float | None = None
+    maximum: float | None = None
+    values: tuple[str, ...] = ()
+    pattern: str | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        numeric = self.type in ("integer", "number")
+        if numeric != (self.minimum is not None) or numeric != (self.maximum is not None):
+            raise ValueError("minimum and maximum belong to integer and number, both of them")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError("minimum must not be above maximum")
+        if (self.type == "text") != bool(self.values or self.pattern):
+            raise ValueError("a text, and nothing else, has values or a pattern")
+        try:
+            re.compile(self.pattern or "")
+        except re.error as error:
+            raise ValueError(f"pattern is no regular expression: {error}") from error
+        return self
+
+    @property
+    def allowed(self) -> str:
+        """The values it may take, in words: `integer 1 to 200`."""
+        if self.minimum is not None and self.maximum is not None:
+            return f"{self.type} {self.minimum:g} to {self.maximum:g}"
+        if self.type == "secret":
+            return "secret, never changed by a tool"
+        return f"one of {', '.join(self.values)}" if self.values else f"text like {self.pattern}"
+
+    def accepts(self, value: str) -> bool:
+        """Whether `value`, as it would be written into the file, is allowed."""
+        if self.type == "secret" or not PLAIN_VALUE.fullmatch(value):
+            return False
+        if self.minimum is not None and self.maximum is not None:
+            shape = r"-?(0|[1-9][0-9]{0,14})" + (r"(\.[0-9]{1,15})?" if self.type == "number" else "")
+            return bool(re.fullmatch(shape, value)) and self.minimum <= float(value) <= self.maximum
+        return value in self.values if self.values else bool(re.fullmatch(self.pattern or "", value))
+
+
 class Service(Entry):
-    """One service: who owns it, what it calls, and which file configures it (under the configuration folder)."""
+    """One service: who owns it, what it calls, and which file configures it.
+
+    `env_file` is a file's name in the folder of env files, which nothing leaves; `config` are its keys that are known.
+    """
 
     purpose: str
     owner: str
@@ -54,9 +117,16 @@ class Service(Entry):
     depends_on: tuple[str, ...] = ()
     db_pool: Pool | None = None
     max_connections: PositiveInt | None = None
-    env_file: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
+    env_file: PlainName | None = None
+    config: Mapping[VariableName, Setting] = {}
     unmeasured: tuple[str, ...] = ()
     """Signals that this service does not have; the absence of any other figure counts against its health."""
+
+    @model_validator(mode="after")
+    def _configured_somewhere(self) -> Self:
+        if self.config and not self.env_file:
+            raise ValueError("config describes keys of an env_file, and there is none")
+        return self
 
 
 class Signal(Entry):
@@ -101,7 +171,7 @@ class Signal(Entry):
 class Catalog(Entry):
     """All services and signals, by name, in the order of the file."""
 
-    services: Mapping[str, Service]
+    services: Mapping[PlainName, Service]
     signals: Mapping[str, Signal]
 
     def service(self, name: str) -> Service:
@@ -190,3 +260,12 @@ def _child(node: yaml.Node | None, key: object) -> yaml.Node | None:
         child: yaml.Node = node.value[key]
         return child
     return None
+
+
+def editor_schema() -> str:
+    """The JSON Schema of services.yaml, with which editors complete and check it."""
+    return json.dumps(Catalog.model_json_schema(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(editor_schema())

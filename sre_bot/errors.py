@@ -12,6 +12,8 @@ Each message is written for the person (or the model) who reads it: what failed,
     │   ├── Refused            it answered with an error; its own words are kept
     │   ├── RateLimited        it asked us to come back later; `retry_after` in seconds
     │   └── TooLarge           its answer is larger than we read
+    ├── RemediationError       a change could not be made; says what was done and what stands now
+    ├── NotApproved            a change without the one approval that fits it; nothing was executed
     ├── BadRequest             the caller's arguments cannot be used; says which values can
     └── AgentError             the conversation with the model could not be held
         ├── ToolsUnavailable   the MCP server did not connect: no run without tools
@@ -76,6 +78,14 @@ class RateLimited(BackendError):
 
 class TooLarge(BackendError):
     """The system answered with more than we read; a narrower question is needed."""
+
+
+class RemediationError(SreBotError):
+    """A setting could not be read or changed, or a service not redeployed; the message says what stands now."""
+
+
+class NotApproved(SreBotError):
+    """A change was called without the approval that fits exactly this call; nothing was executed."""
 
 
 class BadRequest(SreBotError):

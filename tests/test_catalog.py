@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sre_bot.catalog import Catalog, Severity, load_catalog
+from sre_bot.catalog import Catalog, Setting, Severity, editor_schema, load_catalog
 from sre_bot.errors import BadRequest, CatalogError
 from sre_bot.settings import ROOT
 
@@ -134,6 +134,67 @@ def test_a_mistake_is_named_with_file_line_and_key(tmp_path: Path, before: str, 
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     wrong = GOOD.replace("purpose: Sells", "purpose: 3").replace("unit: ratio", "unit: percent")
     assert [line.split(":")[1] for line in refusal(tmp_path, wrong)] == ["3", "15"]
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ("{type: integer, minimum: 1, purpose: x}", "minimum and maximum belong to integer and number, both"),
+        ("{type: integer, purpose: x}", "minimum and maximum belong to integer and number, both"),
+        ("{type: integer, minimum: 5, maximum: 1, purpose: x}", "minimum must not be above maximum"),
+        ("{type: text, purpose: x}", "a text, and nothing else, has values or a pattern"),
+        ("{type: text, pattern: '(', purpose: x}", "pattern is no regular expression"),
+        ("{type: secret, values: [a], purpose: x}", "a text, and nothing else, has values or a pattern"),
+        ("{type: integer, minimum: 1, maximum: 2}", "purpose: Field required"),
+        ("{type: float, purpose: x}", "type: Input should be 'integer', 'number', 'text' or 'secret'"),
+    ],
+)
+def test_a_setting_without_bounds_is_refused_with_its_line(tmp_path: Path, config: str, expected: str) -> None:
+    described = f"    env_file: shop.env\n    config:\n      POOL: {config}\n  db:\n"
+    (line,) = refusal(tmp_path, GOOD.replace("  db:\n", described))
+    assert line.startswith("/services.yaml:9: services.shop.config.POOL")
+    assert expected in line
+
+
+@pytest.mark.parametrize("name", ["../x.env", "/etc/passwd", "..", ".env", "a b.env", "-rf", ""])
+def test_an_env_file_is_the_plain_name_of_a_file(tmp_path: Path, name: str) -> None:
+    (line,) = refusal(tmp_path, GOOD.replace("  db:\n", f"    env_file: '{name}'\n  db:\n"))
+    assert line.startswith("/services.yaml:7: services.shop.env_file: String should match pattern")
+
+
+def test_settings_without_a_file_to_be_in_are_refused(tmp_path: Path) -> None:
+    config = "    config: {A: {type: secret, purpose: x}}\n  db:\n"
+    assert (
+        "config describes keys of an env_file, and there is none"
+        in refusal(tmp_path, GOOD.replace("  db:\n", config))[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "accepted", "refused"),
+    [
+        ({"type": "integer", "minimum": -5, "maximum": 200}, ["1", "200", "-5", "0"], ["201", "-6", "01", "1.0", ""]),
+        ({"type": "number", "minimum": 0.1, "maximum": 60}, ["0.1", "60", "2.50"], ["0", "60.1", "1e1", "nan", ".5"]),
+        ({"type": "text", "values": ("fast", "slow")}, ["fast"], ["fas", "fastslow", "fast "]),
+        ({"type": "text", "pattern": ".*"}, ["v1.2-rc+3", "a/b:c@d"], ["", "a b", "a$b", "a\n", "é", "x" * 201]),
+        ({"type": "secret"}, [], ["x"]),
+    ],
+)
+def test_a_value_is_allowed_within_its_bounds_and_never_with_what_a_shell_reads(
+    setting: dict[str, object], accepted: list[str], refused: list[str]
+) -> None:
+    known = Setting.model_validate({"purpose": "x", **setting})
+    assert [value for value in accepted + refused if known.accepts(value)] == accepted
+
+
+def test_the_schema_for_editors_is_that_of_the_code() -> None:
+    kept = (ROOT / "config" / "services.schema.json").read_text()
+    assert kept == editor_schema(), "python -m sre_bot.catalog > config/services.schema.json"
+    assert (
+        (ROOT / "config" / "services.yaml")
+        .read_text()
+        .startswith("# yaml-language-server: $schema=services.schema.json")
+    )
 
 
 @pytest.mark.parametrize("text", ["services: [", "a: b: c", b"\xff\xfe\x00", "", "just text", "[]"])

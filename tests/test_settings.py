@@ -98,6 +98,22 @@ def test_the_process_environment_wins_over_the_env_file_and_blanks_count_as_abse
     }
 
 
+def test_the_command_that_redeploys_is_split_into_arguments_once() -> None:
+    given = {"REDEPLOY_COMMAND": "curl -X POST 'http://127.0.0.1:1/a b/{service}'", "SRE_ENV_DIR": "/srv/env"}
+    tools = load_tool_settings(given)
+    assert tools.remediation.redeploy_command == ("curl", "-X", "POST", "http://127.0.0.1:1/a b/{service}")
+    assert load_tool_settings(tools.environment()) == tools
+    assert load_tool_settings({}).remediation.redeploy_command[-1] == "{service}"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"REDEPLOY_COMMAND": "curl 'x"}, {"REDEPLOY_TIMEOUT": "0"}, {"REDEPLOY_TIMEOUT": "541"}]
+)
+def test_a_redeploy_that_could_not_run_is_refused_at_the_start(wrong: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(wrong))):
+        load_tool_settings(wrong)
+
+
 def test_an_empty_name_of_the_env_file_means_that_none_is_read() -> None:
     assert read_environment({"SRE_ENV_FILE": "", "A": "b"}) == {"A": "b"}
 
@@ -107,3 +123,38 @@ def test_a_relative_folder_is_taken_from_the_project_whatever_the_current_one_is
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_tool_settings({"SRE_CONFIG_DIR": "elsewhere"}).config_dir == ROOT / "elsewhere"
+
+
+PAGERDUTY = {
+    "PAGERDUTY_API_KEY": "pd-key",
+    "PAGERDUTY_SERVICE_ID": "PT4KHLK",
+    "PAGERDUTY_FROM_EMAIL": "ada@example.com",
+}
+
+
+def test_pagerduty_is_absent_whole_or_a_mistake_that_names_what_is_missing() -> None:
+    assert load_tool_settings({}).pagerduty is None
+    found = load_tool_settings(PAGERDUTY)
+    assert found.pagerduty
+    assert found.pagerduty.url == "https://api.pagerduty.com"
+    assert load_tool_settings(found.environment()) == found
+    for name in PAGERDUTY:
+        half = {key: value for key, value in PAGERDUTY.items() if key != name}
+        assert [line.split(":")[0] for line in problems({**COMPLETE, **half})] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PAGERDUTY_API_KEY", "two words"),
+        ("PAGERDUTY_API_KEY", "key\nX-Injected: yes"),
+        ("PAGERDUTY_API_KEY", "schlüssel"),
+        ("PAGERDUTY_SERVICE_ID", "../users"),
+        ("PAGERDUTY_FROM_EMAIL", "ada"),
+        ("PAGERDUTY_FROM_EMAIL", "ada@example.com\nX: y"),
+    ],
+)
+def test_what_cannot_stand_in_a_request_is_refused_and_not_repeated(name: str, value: str) -> None:
+    (line,) = problems({**COMPLETE, **PAGERDUTY, name: value})
+    assert line.startswith(f"{name}: ")
+    assert value not in line

@@ -1,8 +1,8 @@
 """`ClaudeAgentOptions` from settings and tool specs: the one place that decides what the agent's process may do.
 
-The model gets our MCP tools and nothing else: no built-in tools, no settings from disk, no other MCP servers, prompts
-taken verbatim (so that `@/etc/passwd` in a message is text). Read tools run without asking; in `dontAsk` mode every
-other call is refused, also when hooks are missing.
+The model gets our MCP tools and one skill: no other built-in tools, no settings from disk, no other MCP servers, and
+prompts taken verbatim (so that `@/etc/passwd` in a message is text). Read tools run without asking; in `dontAsk` mode
+every other call is refused, also when hooks are missing.
 """
 
 import json
@@ -81,13 +81,14 @@ class AgentOptions:
             model=self._settings.model.model,
             # Not part of the session's snapshot: a new prompt reaches old threads too.
             system_prompt={"type": "custom", "prompt": PROMPT.read_text(encoding="utf-8"), "snapshot": False},
-            tools=[],
+            tools=["Skill"],  # the only built-in tool; it reads nothing but the skill below
+            plugins=[{"type": "local", "path": str(ROOT / ".claude")}],
+            skills=[".claude:runbook"],
             allowed_tools=self._allowed,
             permission_mode="dontAsk",
             mcp_servers=self._mcp_file,
             strict_mcp_config=True,
             setting_sources=[],
-            skills=[],
             verbatim_prompts=True,
             include_partial_messages=True,
             max_turns=run.max_turns,

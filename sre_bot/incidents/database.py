@@ -70,6 +70,15 @@ class Database:
         insert = sqlite.insert if self._url.get_backend_name() == "sqlite" else postgresql.insert
         return insert(table).on_conflict_do_nothing(index_elements=unique or None)
 
+    def must_exist(self) -> None:
+        """Refuse an SQLite file that is not there: opening it would make an empty one.
+
+        Raises:
+            LedgerError: it is not there.
+        """
+        if self._url.get_backend_name() == "sqlite" and not Path(self._url.database or "").is_file():
+            raise LedgerError(f"There is no ledger {self.name}. Check DATABASE_URL: it must be the bot's own.")
+
     async def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes do it at once: the first works, the rest wait.
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Row, Select, Table, and_, delete, func, se
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sre_bot.errors import LedgerError
+from sre_bot.incidents.approvals import Approvals
 from sre_bot.incidents.database import BUSY_TIMEOUT, Database
 from sre_bot.incidents.model import PREDECESSORS, UNFINISHED, IllegalMove, Pruned, Thread, Turn, TurnEnd, TurnState
 from sre_bot.incidents.tables import seen_events, threads, transcript_entries, turns
@@ -29,6 +30,7 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.transcripts = TranscriptStore(database)
+        self.approvals = Approvals(database)
 
     @classmethod
     async def open(cls, url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> Self:

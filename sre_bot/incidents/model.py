@@ -1,4 +1,4 @@
-"""The records that the ledger hands out, and the moves that a turn may make.
+"""The records that the ledger hands out, and the moves that a turn and an approval may make.
 
 A turn is one prompt and what became of it. Every turn ends in exactly one of the states on the right, and stays there:
 
@@ -8,19 +8,37 @@ A turn is one prompt and what became of it. Every turn ends in exactly one of th
      (all but answered)  ├──▶ interrupted   the process died or was shut down
                          └──▶ limited       a bound on turns, time or cost ended it
 
+An approval is one change that the model proposed. Nothing runs but by the arrows from `approved` to `consumed`, each of
+which one process goes once; whatever is left behind by a crash therefore says how far it came:
+
+    proposed ─▶ pending ─┬─▶ approved ─▶ executing ─▶ consumed ─┬─▶ succeeded
+       │          │      │      │            │                  └─▶ failed
+       │          │      └─▶ rejected        │
+       └──────────┴──▶ expired ◀┴────────────┘
+
+    proposed    recorded by the bot's hook, before anybody sees it
+    pending     the call is durable, its card may be shown: a person has to decide
+    approved    a person said yes            rejected   a person said no
+    executing   the bot let the call go to the tool process
+    consumed    the tool process took it and acts; found after a crash, it means that the outcome is unknown
+    succeeded   the tool said so             failed     the tool said so, and what stands now
+    expired     its time ran out, or what it was to change changed meanwhile: nothing was executed, nothing ever will be
+
 Records are frozen: to change one is to ask the ledger, which refuses any other move with `IllegalMove`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sre_bot.errors import LedgerError
 
 
 class IllegalMove(LedgerError):
-    """A turn was asked to leave an end state, or to skip a step; the row is unchanged."""
+    """A turn or an approval was asked to leave an end state, or to skip a step; the row is unchanged."""
 
 
 class TurnState(StrEnum):
@@ -48,6 +66,78 @@ PREDECESSORS: dict[TurnState, frozenset[TurnState]] = {
     TurnState.LIMITED: UNFINISHED,
 }
 """For each state, the states that it may be entered from: the arrows of the drawing above, read backwards."""
+
+
+class ApprovalState(StrEnum):
+    """Where an approval stands; the value is what the database holds."""
+
+    PROPOSED = "proposed"
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    EXECUTING = "executing"
+    CONSUMED = "consumed"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+APPROVAL_PREDECESSORS: dict[ApprovalState, frozenset[ApprovalState]] = {
+    ApprovalState.PROPOSED: frozenset(),
+    ApprovalState.PENDING: frozenset({ApprovalState.PROPOSED}),
+    ApprovalState.APPROVED: frozenset({ApprovalState.PENDING}),
+    ApprovalState.REJECTED: frozenset({ApprovalState.PENDING}),
+    ApprovalState.EXPIRED: frozenset(
+        {ApprovalState.PROPOSED, ApprovalState.PENDING, ApprovalState.APPROVED, ApprovalState.EXECUTING}
+    ),
+    ApprovalState.EXECUTING: frozenset({ApprovalState.APPROVED}),
+    ApprovalState.CONSUMED: frozenset({ApprovalState.EXECUTING}),
+    ApprovalState.SUCCEEDED: frozenset({ApprovalState.CONSUMED}),
+    ApprovalState.FAILED: frozenset({ApprovalState.CONSUMED}),
+}
+"""The arrows of the second drawing, read backwards."""
+
+UNDECIDED_OR_UNDONE = frozenset().union(*APPROVAL_PREDECESSORS.values())
+"""The states that an approval leaves again: what a bot that starts has to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A call that the model wants to make.
+
+    `tool` is the tool's own name, without the MCP server's prefix; `file_hash` is that of the file which the call would
+    change, as it was when the proposal was made: the change is void once the file is another.
+    """
+
+    tool_use_id: str
+    session_id: UUID
+    tool: str
+    arguments: Mapping[str, Any]
+    expires_at: datetime
+    file_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One proposed call and what became of it; `decided_by` is Slack's id of a person."""
+
+    id: int
+    tool_use_id: str
+    session_id: UUID
+    tool: str
+    arguments: Mapping[str, Any]
+    call_hash: str
+    file_hash: str | None
+    state: ApprovalState
+    proposed_at: datetime
+    expires_at: datetime
+    decided_at: datetime | None
+    decided_by: str
+    started_at: datetime | None
+    consumed_at: datetime | None
+    ended_at: datetime | None
+    reason: str
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)

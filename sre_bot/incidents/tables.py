@@ -24,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from sre_bot.incidents.model import TurnState
+from sre_bot.incidents.model import ApprovalState, TurnState
 
 
 class PlainText(TypeDecorator[str]):
@@ -129,6 +129,34 @@ turns = Table(
     Column("tool_calls", Integer, nullable=False),
     UniqueConstraint("thread_id", "prompt_ts"),
     Index(None, "state"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("tool_use_id", PlainText, nullable=False, unique=True),
+    Column("session_id", UuidText, nullable=False),  # not a reference: the record outlives its thread
+    Column("tool", PlainText, nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("call_hash", String(64), nullable=False),
+    Column("file_hash", String(64)),
+    Column(
+        "state",
+        Enum(ApprovalState, native_enum=False, length=16, values_callable=lambda states: [str(s) for s in states]),
+        nullable=False,
+    ),
+    Column("proposed_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("decided_at", UtcDateTime),
+    Column("decided_by", PlainText, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("consumed_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("reason", PlainText, nullable=False),
+    Column("outcome", PlainText, nullable=False),
+    Index(None, "state"),
+    sqlite_autoincrement=True,
 )
 
 transcript_entries = Table(

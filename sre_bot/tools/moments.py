@@ -43,8 +43,8 @@ def parse_duration(text: str) -> float:
 
 
 def clock(moment: float, now: float | None = None) -> str:
-    """`14:05:12Z`; with the date where it is a day or more before `now`, for then the time alone says too little."""
-    recent = now is None or now - moment < _SECONDS["d"]
+    """`14:05:12Z`; with the date where it is a day or more from `now`, for then the time alone says too little."""
+    recent = now is None or abs(now - moment) < _SECONDS["d"]
     return datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%SZ" if recent else "%Y-%m-%d %H:%M:%SZ")
 
 

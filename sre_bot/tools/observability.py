@@ -13,7 +13,7 @@ from sre_bot.tools.alerts import report_alerts
 from sre_bot.tools.health import report_health
 from sre_bot.tools.moments import parse_moment
 from sre_bot.tools.query import plan_window, query_instant, query_window
-from sre_bot.tools.sources import AlertSource, MetricSource
+from sre_bot.tools.sources import AlertSource, MetricSource, RoutingSource
 from sre_bot.tools.spec import Access, shorten, tool
 
 _LISTED_METRICS = 60
@@ -28,12 +28,16 @@ class Observability:
         catalog: services and signals.
         metrics: answers PromQL.
         alerts: holds the alerting rules.
+        routing: knows what is silenced or inhibited; None where there is no Alertmanager.
     """
 
-    def __init__(self, catalog: Catalog, metrics: MetricSource, alerts: AlertSource) -> None:
+    def __init__(
+        self, catalog: Catalog, metrics: MetricSource, alerts: AlertSource, routing: RoutingSource | None = None
+    ) -> None:
         self._catalog = catalog
         self._metrics = metrics
         self._alerts = alerts
+        self._routing = routing
 
     @tool(Access.READ, title="Query metrics", progress="Querying metrics: {query}")
     async def query_metrics(
@@ -89,10 +93,10 @@ class Observability:
 
     @tool(Access.READ, title="Alerts", progress="Reading the alerts of {service|all services}")
     async def get_alerts(self, service: ServiceName = None) -> str:
-        """Firing and pending alerts with severity, figure, runbook and escalation."""
+        """Firing and pending alerts with severity, figure, silences, runbook and escalation."""
         if service:
             self._catalog.service(service)
-        return report_alerts(await self._alerts.alert_rules(), service, time.time())
+        return await report_alerts(self._alerts, self._routing, service, time.time())
 
 
 def _family(name: str, described: dict[str, Metric]) -> str:

@@ -3,13 +3,22 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from sre_bot.catalog import load_catalog
-from sre_bot.clients.deployments import FleetDeployments
+from sre_bot.catalog import Catalog, load_catalog
+from sre_bot.clients.alertmanager import Alertmanager
+from sre_bot.clients.confluence import Confluence
+from sre_bot.clients.deployments import DeploymentFeed
+from sre_bot.clients.env_files import EnvFiles
 from sre_bot.clients.logs import FleetLogs
+from sre_bot.clients.loki import Loki
+from sre_bot.clients.pagerduty import PagerDuty
 from sre_bot.clients.prometheus import Prometheus
-from sre_bot.settings import ToolSettings
+from sre_bot.clients.redeployment import Redeployer
+from sre_bot.settings import ROOT, ToolSettings
+from sre_bot.tools.confluence import Postmortems
 from sre_bot.tools.observability import Observability
+from sre_bot.tools.pagerduty import PagerDutyIncidents
 from sre_bot.tools.records import Deployments, Logs
+from sre_bot.tools.remediation import Remediation
 from sre_bot.tools.runbook_files import load_runbooks
 from sre_bot.tools.runbooks import Runbooks
 from sre_bot.tools.spec import Tool, ToolSpec, specs_of
@@ -21,15 +30,25 @@ _INSTRUCTIONS_LIMIT = 500  # characters; every conversation carries them
 
 def describe_tools(settings: ToolSettings | None = None) -> tuple[ToolSpec, ...]:
     """The tools that `settings` allow, or all; nothing is connected, no file is read."""
-    groups: list[type] = [Observability, Runbooks]
-    if settings is None or settings.fleet:
-        groups += [Logs, Deployments]
+    groups: list[type] = [Observability, Runbooks, Remediation]
+    if settings is None or settings.fleet or settings.loki:
+        groups.append(Logs)
+    if settings is None or settings.fleet or settings.deployments:
+        groups.append(Deployments)
+    if settings is None or settings.pagerduty:
+        groups.append(PagerDutyIncidents)
+    if settings is None or settings.confluence:
+        groups.append(Postmortems)
     return tuple(spec for group in groups for spec in specs_of(group))
 
 
 @asynccontextmanager
-async def open_tools(settings: ToolSettings) -> AsyncIterator[tuple[tuple[Tool, ...], str]]:
+async def open_tools(settings: ToolSettings, *, changes: bool) -> AsyncIterator[tuple[tuple[Tool, ...], str]]:
     """The same tools, callable, and the server's instructions; clients connect on the first call.
+
+    Args:
+        settings: which groups there are, and where their systems.
+        changes: whether the caller lets the model make changes, so that runbooks can say so.
 
     Raises:
         CatalogError: services.yaml or a runbook cannot be used.
@@ -39,17 +58,43 @@ async def open_tools(settings: ToolSettings) -> AsyncIterator[tuple[tuple[Tool, 
     async with AsyncExitStack() as clients:
         prometheus = Prometheus(settings.prometheus)
         clients.push_async_callback(prometheus.aclose)
+        routing = Alertmanager(settings.alertmanager) if settings.alertmanager else None
+        if routing:
+            clients.push_async_callback(routing.aclose)
         groups: list[object] = [
-            Observability(catalog, prometheus, prometheus),
-            Runbooks(catalog, prometheus, runbooks),
+            Observability(catalog, prometheus, prometheus, routing),
+            Runbooks(catalog, prometheus, runbooks, changes=changes),
+            _remediation(settings, catalog),
         ]
-        if settings.fleet:
-            logs, deployments = FleetLogs(settings.fleet), FleetDeployments(settings.fleet)
+        if logs := _log_source(settings):
             clients.push_async_callback(logs.aclose)
+            groups.append(Logs(catalog, logs))
+        if feed := settings.deployments or settings.fleet:
+            deployments = DeploymentFeed(feed)
             clients.push_async_callback(deployments.aclose)
-            groups += [Logs(catalog, logs), Deployments(catalog, deployments)]
+            groups.append(Deployments(catalog, deployments))
+        if settings.pagerduty:
+            pagerduty = PagerDuty(settings.pagerduty)
+            clients.push_async_callback(pagerduty.aclose)
+            groups.append(PagerDutyIncidents(pagerduty))
+        if settings.confluence:
+            confluence = Confluence(settings.confluence)
+            clients.push_async_callback(confluence.aclose)
+            groups.append(Postmortems(confluence))
         tools = tuple(Tool(spec, group) for group in groups for spec in specs_of(type(group)))
         yield tools, _instruct(list(catalog.services), list(runbooks))
+
+
+def _log_source(settings: ToolSettings) -> Loki | FleetLogs | None:
+    if settings.loki:
+        return Loki(settings.loki)
+    return FleetLogs(settings.fleet) if settings.fleet else None
+
+
+def _remediation(settings: ToolSettings, catalog: Catalog) -> Remediation:
+    own = settings.remediation
+    files = EnvFiles(own.env_dir or settings.config_dir)
+    return Remediation(catalog, files, Redeployer(own.redeploy_command, own.redeploy_timeout, ROOT))
 
 
 def _instruct(services: list[str], runbooks: list[str]) -> str:

@@ -1,44 +1,50 @@
 """Logs and deployments: what was written and what was changed.
 
-Log lines and deployment reasons are the words of others: they are shown as data, shortened, and secrets are masked.
+Log lines and deployment reasons are the words of others: they are shown as data, shortened, and what looks like a
+secret is masked.
 """
 
-import asyncio
-import re
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from sre_bot.catalog import Catalog
 from sre_bot.clients.deployments import Deployment
-from sre_bot.clients.logs import LogLine
+from sre_bot.clients.logs import LogQuery
+from sre_bot.errors import BackendError, BadRequest
+from sre_bot.tools.log_patterns import LogPatterns, Pattern, choose
+from sre_bot.tools.masking import MASKED, is_secret_name, mask_secrets
 from sre_bot.tools.moments import clock, parse_moment, span
 from sre_bot.tools.sources import DeploymentSource, LogSource
 from sre_bot.tools.spec import Access, shorten, tool
 
-_FETCHED_LINES = 1_000  # of one level: the most that the fleet gives at once
+_MOST_LINES = 100_000  # read for one answer
+_READING = 10.0  # seconds after which no further page is asked for
 _MESSAGE_LIMIT = 300
-_LEVELS = ("INFO", "WARN", "ERROR")
-
-_VARIABLE_PARTS = re.compile(
-    r"0x[0-9a-f]+|\b[0-9a-f]{8}(?:-?[0-9a-f]{4,}){1,4}\b|\b(?=[a-f]*\d)[0-9a-f]{6,}\b|\d+(?:\.\d+)*", re.I
-)
-_SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|DSN|DATABASE_URL", re.I)
+_CONTAINS_LIMIT = 500  # it travels in a URL
+_CHANGES = 20  # settings of one deployment
 
 ServiceName = Annotated[str | None, Field(description="Default: all services")]
 
 
 class Logs:
-    """Tools that read logs."""
+    """Tools that read logs.
 
-    def __init__(self, catalog: Catalog, source: LogSource) -> None:
+    Args:
+        catalog: the services there are.
+        source: holds the lines.
+        reading: seconds after which no further page is asked for.
+    """
+
+    def __init__(self, catalog: Catalog, source: LogSource, reading: float = _READING) -> None:
         self._catalog = catalog
         self._source = source
+        self._reading_time = reading
 
-    @tool(Access.READ, title="Logs", progress="Reading the logs of {service|all services}")
+    @tool(Access.READ, title="Logs", progress="Reading the logs of {service|all services}", timeout=30.0)
     async def get_logs(
         self,
         service: ServiceName = None,
@@ -51,33 +57,70 @@ class Logs:
         now = time.time()
         if service:
             self._catalog.service(service)
+        if len(contains) > _CONTAINS_LIMIT:
+            raise BadRequest(f"contains is too long: {len(contains):,} characters, at most {_CONTAINS_LIMIT}.")
         first = parse_moment(since, now)
-        lines, notes = await self._read(service, level, first)
-        found = [line for line in lines if contains.lower() in line.message.lower()]
-        patterns = _fold(found)
-        shown = f"{min(limit, len(patterns))} of {len(patterns)} patterns from {len(found):,} lines"
+        found = await self._read(LogQuery(first, service, level, contains))
+        patterns = found.folded.patterns()
+        shown = choose(patterns, limit)
+        chosen = ", the newest, rarest and most frequent" if len(shown) < len(patterns) else ""
+        count = f"{len(shown)} of {len(patterns)} patterns{chosen} from {found.count:,} lines"
         what = f"{service or 'all services'}, {level + ' or worse' if level else 'all levels'}"
-        header = f"{shown}, {what}, {clock(first, now)} to {clock(now)}"
-        if not found:
+        header = f"{count}, {what}, {clock(first, now)} to {clock(now)}"
+        if not found.count:
             header = f"NO DATA: {header}. Nothing that matches was written; try an earlier since or no filter."
-        return "\n".join([header, *notes, *(pattern.describe(now) for pattern in patterns[:limit])])
+        return "\n".join([header, *found.notes(now), *(_describe(pattern, now) for pattern in shown)])
 
-    async def _read(self, service: str | None, level: str | None, first: float) -> tuple[list[LogLine], list[str]]:
-        """The lines of this level and worse, oldest first, and what is missing among them."""
-        # Sources filter by exactly one level, and many lines of a lower one must not crowd out the worse.
-        levels = _LEVELS[_LEVELS.index(level) :] if level else (None,)
-        pages = await asyncio.gather(*(self._source.read(service, each, first, _FETCHED_LINES) for each in levels))
-        lines = sorted((line for page in pages for line in page.lines), key=lambda line: line.time)
-        notes = []
-        if (matched := sum(page.matched for page in pages)) > len(lines):
-            notes.append(
-                f"Only the newest {len(lines):,} of {matched:,} lines were read; narrow service, level or since."
+    async def _read(self, wanted: LogQuery) -> "_Found":
+        """Read and fold page by page, so that memory holds one page and the patterns."""
+        found = _Found()
+        deadline = time.monotonic() + self._reading_time
+        async with aclosing(self._source.read(wanted)) as pages:
+            try:
+                async for page in pages:
+                    found.folded.add(page.lines)
+                    found.count += len(page.lines)
+                    found.unread += page.unread
+                    found.dropped += page.dropped
+                    found.oldest = min([found.oldest, *(line.time for line in page.lines)])
+                    if found.count >= _MOST_LINES or time.monotonic() > deadline:
+                        found.cut = True
+                        break
+            except BackendError as error:
+                if not found.count:
+                    raise
+                found.failure = str(error)  # what was read is worth more than nothing
+        return found
+
+
+@dataclass
+class _Found:
+    """What was read, and what is missing from it."""
+
+    folded: LogPatterns = field(default_factory=LogPatterns)
+    count: int = 0
+    unread: int = 0
+    dropped: int = 0
+    oldest: float = float("inf")
+    cut: bool = False
+    failure: str = ""
+
+    def notes(self, now: float) -> list[str]:
+        """What the reader has to know of the lines that are not here."""
+        told = []
+        narrower = "narrow service, level, contains or since"
+        if self.cut:
+            back = f", back to {clock(self.oldest, now)}" if self.count else ""
+            told.append(f"Reading stopped after {self.count:,} lines{back}: there may be more; {narrower}.")
+        if self.failure:
+            told.append(f"INCOMPLETE, reading failed after these lines: {shorten(self.failure, 400)}")
+        if self.unread:
+            told.append(f"{self.unread:,} older lines were not read; {narrower}.")
+        if self.dropped:
+            told.append(
+                f"The source itself left out {self.dropped:,} lines since it started (too many at once, or too old)."
             )
-        if dropped := max(page.dropped for page in pages):
-            notes.append(
-                f"The source itself left out {dropped:,} lines since it started (too many at once, or too old)."
-            )
-        return lines, notes
+        return told
 
 
 class Deployments:
@@ -111,54 +154,33 @@ class Deployments:
         return "\n".join([header, *(_deployment(entry, now) for entry in found[:limit])])
 
 
-@dataclass
-class _Pattern:
-    """Lines that differ in numbers and ids only."""
-
-    newest: LogLine
-    first: float
-    count: int
-
-    def describe(self, now: float) -> str:
-        """One line: service, level, count, first and last time, and the newest message."""
-        line = self.newest
-        times = f"×{self.count} " + (f"{clock(self.first, now)}–" if self.count > 1 else "") + clock(line.time, now)  # noqa: RUF001
-        return f"{line.service} {line.level} {times} {shorten(line.message, _MESSAGE_LIMIT)}"
-
-
-def _fold(lines: Iterable[LogLine]) -> list[_Pattern]:
-    """Patterns of lines (given oldest first); worst level first, then newest."""
-    patterns: dict[tuple[str, str, str], _Pattern] = {}
-    for line in lines:
-        key = line.service, line.level, _VARIABLE_PARTS.sub("#", line.message[:1000])
-        if key in patterns:
-            patterns[key].newest = line
-            patterns[key].count += 1
-        else:
-            patterns[key] = _Pattern(line, line.time, 1)
-    return sorted(patterns.values(), key=lambda pattern: (-_rank(pattern.newest.level), -pattern.newest.time))
-
-
-def _rank(level: str) -> int:
-    """Unknown levels rank as the worst, so that they are never at the end."""
-    return _LEVELS.index(level) if level in _LEVELS else len(_LEVELS)
+def _describe(pattern: Pattern, now: float) -> str:
+    """One line: service, level, count, first and last time, and the newest message."""
+    line = pattern.example
+    times = f"\u00d7{pattern.count:,} " + (f"{clock(pattern.first, now)}–" if pattern.count > 1 else "")  # noqa: RUF001
+    mixed = "(lines that were not told apart) " if pattern.mixed else ""
+    message = shorten(mask_secrets(line.message[: 10 * _MESSAGE_LIMIT]), _MESSAGE_LIMIT)
+    return f"{shorten(line.service, 80)} {line.level} {times}{clock(line.time, now)} {mixed}{message}"
 
 
 def _deployment(entry: Deployment, now: float) -> str:
     when = f"{clock(entry.time, now)} ({span(now - entry.time)} ago)"
-    line = f"{entry.service} {when} version {shorten(entry.version, 60)} by {shorten(entry.author, 60)}"
-    changes = "; ".join(_changes(entry)) or "no setting changed"
-    return f"{line}: {shorten(entry.reason, 160) or 'no reason given'}; {changes}"
+    line = f"{shorten(entry.service, 80)} {when} version {shorten(entry.version, 60)} by {shorten(entry.author, 60)}"
+    reason = shorten(mask_secrets(entry.reason[:1_000]), 160)
+    return f"{line}: {reason or 'no reason given'}; {_changes(entry)}"
 
 
-def _changes(entry: Deployment) -> Sequence[str]:
-    return [
+def _changes(entry: Deployment) -> str:
+    changes = [
         f"{shorten(key, 80)} {_value(key, before)} → {_value(key, after)}"
-        for key, (before, after) in entry.changes.items()
+        for key, (before, after) in list(entry.changes.items())[:_CHANGES]
     ]
+    if (more := len(entry.changes) - len(changes)) > 0:
+        changes.append(f"and {more:,} more settings")
+    return "; ".join(changes) or "no setting changed"
 
 
 def _value(key: str, value: str | None) -> str:
     if value is None:
         return "(unset)"
-    return "(masked)" if _SECRET_NAME.search(key) else shorten(value, 80)
+    return MASKED if is_secret_name(key) else shorten(mask_secrets(value[:1_000]), 80)

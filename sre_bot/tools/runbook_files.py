@@ -1,11 +1,20 @@
 """Runbooks as files: Markdown that a person reads in an editor and the tools can run.
 
-A file has front matter (`title`) and the sections Symptoms, Investigation, Remediation and Escalation. An investigation
-step is a `###` heading, PromQL in blocks (```promql, the unit, what the figures are; `$service` for the service), and
-how to read them. A remediation option is a list item that starts with `Person:` or `Call:`, so that nobody has
-to guess who does it. A file of another shape is refused with its name and line.
+A file has front matter (`title`) and the sections Symptoms, Investigation, Remediation and Escalation.
+
+An investigation step is a `###` heading, PromQL in blocks (```promql, the unit, what the figures are; `$service` for
+the service), how to read them, and the branches of the decision, which code can follow:
+
+    - When pool in use > 90 %: the pool is exhausted; option 1
+    - Otherwise: the pools have room
+
+`When` names one of the step's queries, `<` or `>`, and a number in its unit (`%` for a ratio, `ms`, `/s`, or none).
+
+A remediation option is a numbered item that starts with `Person:`, for a step that a person does, or with `Call:` and
+the exact call of a tool in backticks. A file of another shape is refused with its name and line.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +27,13 @@ from sre_bot.catalog import Unit
 from sre_bot.errors import CatalogError
 
 SECTIONS = ("Symptoms", "Investigation", "Remediation", "Escalation")
-ACTORS = ("Person:", "Call:")
+
+_OPTION = re.compile(r"\d+\. (Person: \S|Call: `[a-z_]+\([^`]*\)`)")
+_BRANCH = re.compile(
+    r"- When (?P<query>.+) (?P<sign>[<>]) (?P<limit>-?\d+(?:\.\d+)?)(?: ?(?P<mark>%|ms|/s))?: (?P<then>.+)"
+)
+_OTHERWISE = "- Otherwise: "
+_MARKS: Mapping[Unit, tuple[str, float]] = {"ratio": ("%", 0.01), "ms": ("ms", 1.0), "per_second": ("/s", 1.0)}
 
 Lines = Sequence[tuple[int, str]]
 """Numbered lines of a file."""
@@ -36,12 +51,28 @@ class Query:
 
 
 @dataclass(frozen=True)
+class Branch:
+    """One branch of a decision: it holds for each series of `query` beyond `limit`, which is in the query's unit."""
+
+    query: Query
+    sign: str
+    limit: float
+    conclusion: str
+
+    def holds(self, value: float) -> bool:
+        """Whether a figure points here; NaN never does."""
+        return value > self.limit if self.sign == ">" else value < self.limit
+
+
+@dataclass(frozen=True)
 class Step:
-    """One step: what is asked, the queries that answer it, and how to read the figures."""
+    """One step: what is asked, the queries that answer it, how to read the figures, and where they point."""
 
     question: str
     queries: tuple[Query, ...]
     reading: str
+    branches: tuple[Branch, ...]
+    otherwise: str
 
 
 @dataclass(frozen=True)
@@ -81,8 +112,10 @@ def _load(path: Path) -> Runbook:
     if missing := [name for name in SECTIONS if not _text(sections.get(name, ()))]:
         raise CatalogError(f"{path}:1: sections missing or empty: {', '.join(missing)}")
     for number, line in sections["Remediation"]:
-        if line.startswith("- ") and not line[2:].startswith(ACTORS):
-            raise CatalogError(f"{path}:{number}: an option must start with {' or '.join(ACTORS)}")
+        if line[:1] not in ("", " ") and not _OPTION.match(line):
+            raise CatalogError(
+                f'{path}:{number}: an option must start like `1. Person: …` or `1. Call: `tool(name="value")``'
+            )
     return Runbook(
         path.stem,
         title,
@@ -121,7 +154,28 @@ def _steps(path: Path, lines: Lines) -> Iterator[Step]:
     for _, heading, content in _split(lines, "### "):
         prose: list[tuple[int, str]] = []
         queries = tuple(_queries(path, content, prose))
-        yield Step(heading.lstrip("0123456789. "), queries, " ".join(_text(prose).split()))
+        decided = [(number, line) for number, line in prose if line.startswith("- ")]
+        branches = tuple(_branches(path, decided, queries))
+        otherwise = [line.removeprefix(_OTHERWISE) for _, line in decided if line.startswith(_OTHERWISE)]
+        reading = " ".join(_text([each for each in prose if each not in decided]).split())
+        yield Step(heading.lstrip("0123456789. "), queries, reading, branches, " ".join(otherwise))
+
+
+def _branches(path: Path, lines: Lines, queries: Sequence[Query]) -> Iterator[Branch]:
+    by_title = {query.title: query for query in queries}
+    for number, line in lines:
+        if line.startswith(_OTHERWISE):
+            continue
+        match = _BRANCH.fullmatch(line)
+        query = by_title.get(match["query"]) if match else None
+        mark, factor = _MARKS.get(query.unit, ("", 1.0)) if query else ("", 1.0)
+        if match is None or query is None or (match["mark"] or "") != mark:
+            raise CatalogError(
+                f"{path}:{number}: a branch must be `- When QUERY > NUMBER: …` or `- Otherwise: …`, on one line, with "
+                f"a query of this step ({', '.join(by_title) or 'it has none'}) and its unit"
+                + (f" ({mark})" if mark else "")
+            )
+        yield Branch(query, match["sign"], float(match["limit"]) * factor, match["then"])
 
 
 def _queries(path: Path, lines: Lines, prose: list[tuple[int, str]]) -> Iterator[Query]:

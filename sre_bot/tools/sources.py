@@ -1,10 +1,11 @@
 """What the tools ask of the systems behind them. A client satisfies a Protocol by having its methods."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
+from sre_bot.clients.alertmanager import Routing
 from sre_bot.clients.deployments import Deployment
-from sre_bot.clients.logs import LogPage
+from sre_bot.clients.logs import LogPage, LogQuery
 from sre_bot.clients.prometheus import AlertRule, Metric, Series
 
 
@@ -34,11 +35,18 @@ class AlertSource(Protocol):
         """All rules with their active alerts."""
 
 
+class RoutingSource(Protocol):
+    """Decides who is notified of which alert."""
+
+    async def routing(self) -> Routing:
+        """All alerts, quiet ones included."""
+
+
 class LogSource(Protocol):
     """Keeps log lines."""
 
-    async def read(self, service: str | None, level: str | None, since: float, limit: int) -> LogPage:
-        """The newest `limit` lines since a time."""
+    def read(self, wanted: LogQuery) -> AsyncGenerator[LogPage, None]:
+        """The matching lines, until the caller stops asking; what worries most comes first."""
 
 
 class DeploymentSource(Protocol):

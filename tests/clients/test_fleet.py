@@ -11,10 +11,11 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from sre_bot.clients.deployments import Deployment, FleetDeployments
-from sre_bot.clients.logs import FleetLogs, LogLine
+from sre_bot.clients.deployments import DeploymentFeed
+from sre_bot.clients.logs import FleetLogs, LogLine, LogQuery
 from sre_bot.errors import Refused
 from sre_bot.settings import ROOT, FleetSettings
+from tests.logs.conftest import lines_of
 
 TIME, MOMENT = "2026-01-31T09:30:00.250Z", 1769851800.25
 
@@ -27,37 +28,28 @@ def answering(body: Any) -> httpx2.MockTransport:
     return httpx2.MockTransport(lambda _: httpx2.Response(200, json=body))
 
 
-async def test_log_lines_are_sorted_by_time_and_counted() -> None:
-    late = {"time": "2026-01-31T09:31:00Z", "service": "a", "level": "INFO", "message": "late"}
-    early = {"time": TIME, "service": "a", "level": "ERROR", "message": "early"}
-    page = await FleetLogs(settings(), answering({"logs": [late, early], "matched": 9, "dropped": 4})).read(
-        None, None, 0, 2
-    )
-    assert page.lines[0] == LogLine(MOMENT, "a", "ERROR", "early")
-    assert [line.message for line in page.lines] == ["early", "late"]
-    assert (page.matched, page.dropped) == (9, 4)
+async def test_each_level_is_asked_for_and_what_is_not_given_is_counted() -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        level = request.url.params["level"]
+        entry = {"time": TIME, "service": "a", "level": level, "message": f"one {level}"}
+        return httpx2.Response(200, json={"logs": [entry], "matched": 9, "dropped": 4})
 
-
-async def test_a_deployment_carries_each_change_before_and_after() -> None:
-    entry = {
-        "id": "a-2",
-        "time": TIME,
-        "service": "a",
-        "version": "1",
-        "author": "ada",
-        "reason": "",
-        "changes": {"SIZE": {"from": "20", "to": None}},
-    }
-    (found,) = await FleetDeployments(settings(), answering({"deployments": [entry]})).recent("a", 0, 5)
-    assert found == Deployment("a-2", MOMENT, "a", "1", "ada", "", {"SIZE": ("20", None)})
+    pages = [page async for page in FleetLogs(settings(), httpx2.MockTransport(answer)).read(LogQuery(0, level="WARN"))]
+    assert [page.lines for page in pages] == [
+        [LogLine(MOMENT, "a", "ERROR", "one ERROR")],
+        [LogLine(MOMENT, "a", "WARN", "one WARN")],
+    ]
+    assert sum(page.unread for page in pages) == 16
+    assert sum(page.dropped for page in pages) == 4
 
 
 @pytest.mark.parametrize("body", [[], {}, {"logs": [{}], "deployments": [{}]}, {"logs": 3, "deployments": 3}])
 async def test_another_system_behind_the_address_is_refused(body: Any) -> None:
     with pytest.raises(Refused, match="FLEET_URL"):
-        await FleetLogs(settings(), answering(body)).read(None, None, 0, 1)
-    with pytest.raises(Refused, match="FLEET_URL"):
-        await FleetDeployments(settings(), answering(body)).recent(None, 0, 1)
+        await lines_of(FleetLogs(settings(), answering(body)), LogQuery(0))
+    if not isinstance(body, list):  # a list alone is a feed without deployments
+        with pytest.raises(Refused, match="FLEET_URL"):
+            await DeploymentFeed(settings(), answering(body)).recent(None, 0, 1)
 
 
 @pytest_asyncio.fixture
@@ -77,14 +69,14 @@ async def fleet(tmp_path: Path) -> AsyncIterator[FleetSettings]:
 
 
 async def test_the_real_fleet_speaks_the_shapes_that_the_clients_read(fleet: FleetSettings) -> None:
-    logs, deployments = FleetLogs(fleet), FleetDeployments(fleet)
-    page = await logs.read("api-server", "INFO", 0, 1000)
-    assert any("started" in line.message for line in page.lines)
-    assert {line.service for line in page.lines} == {"api-server"}
+    logs, deployments = FleetLogs(fleet), DeploymentFeed(fleet)
+    lines = await lines_of(logs, LogQuery(0, "api-server", "INFO"))
+    assert any("started" in line.message for line in lines)
+    assert {line.service for line in lines} == {"api-server"}
     started = await deployments.recent(None, 0, 50)
     assert {deployment.service for deployment in started} == {"api-server", "payment-svc", "auth-svc", "postgres"}
     assert await deployments.recent("api-server", started[0].time + 60, 50) == []
     with pytest.raises(Refused, match="is not one of"):
-        await logs.read("nobody", None, 0, 10)
+        await lines_of(logs, LogQuery(0, "nobody"))
     await logs.aclose()
     await deployments.aclose()

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 
 from sre_bot.catalog import Catalog, load_catalog
 from sre_bot.clients.deployments import Deployment
-from sre_bot.clients.logs import LogLine, LogPage
+from sre_bot.clients.logs import LEVELS, LogLine, LogPage, LogQuery
 from sre_bot.clients.prometheus import AlertRule, Metric, Series
 from sre_bot.settings import ROOT
 
@@ -60,18 +60,31 @@ class FakeMetrics:
 
 @dataclass
 class FakeLogs:
-    """Holds lines; filters by exactly one level, as the fleet does."""
+    """Holds lines and gives them in pages; after the last one it may fail."""
 
     lines: Sequence[LogLine] = ()
     dropped: int = 0
+    unread: int = 0
+    page: int = 1_000
+    failure: Exception | None = None
+    pages_given: int = 0
 
-    async def read(self, service: str | None, level: str | None, since: float, limit: int) -> LogPage:
+    async def read(self, wanted: LogQuery) -> AsyncGenerator[LogPage, None]:
+        lesser = LEVELS[: LEVELS.index(wanted.level)] if wanted.level else ()
         found = [
             line
             for line in self.lines
-            if line.time >= since and service in (None, line.service) and level in (None, line.level)
+            if line.time >= wanted.since
+            and wanted.service in (None, line.service)
+            and line.level not in lesser
+            and wanted.contains.casefold() in line.message.casefold()
         ]
-        return LogPage(found[-limit:], len(found), self.dropped)
+        for start in range(0, len(found), self.page):
+            self.pages_given += 1
+            yield LogPage(found[start : start + self.page])
+        if self.failure:
+            raise self.failure
+        yield LogPage((), self.unread, self.dropped)
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """execute_runbook and the files behind it."""
 
+import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,8 +9,10 @@ from typing import Any
 import pytest
 
 from sre_bot.catalog import Catalog
+from sre_bot.clients.prometheus import Prometheus
 from sre_bot.errors import CatalogError, Refused, Unreachable
-from sre_bot.settings import ROOT
+from sre_bot.settings import ROOT, PrometheusSettings
+from sre_bot.tools.offer import describe_tools
 from sre_bot.tools.runbook_files import load_runbooks
 from sre_bot.tools.runbooks import Runbooks
 from sre_bot.tools.spec import Answer, Tool, specs_of
@@ -32,13 +36,19 @@ max by (service) (disk_ratio{service=~"$service"})
 
 Above 90 % it is full.
 
+- When disk in use > 90 %: full; option 1
+- When disk in use > 50 %: filling
+- Otherwise: there is room
+
 ### 2. Who fills it?
 
 Call get_logs.
 
 ## Remediation
 
-- Person: empty it.
+1. Person: empty it.
+2. Call: `redeploy_service(service="api-server")`
+   which empties its cache.
 
 ## Escalation
 
@@ -73,7 +83,8 @@ async def test_investigate_fills_in_the_figures_of_each_step(catalog: Catalog, f
     metrics = FakeMetrics({"disk_ratio": [one("auth-svc", 0.4), one("api-server", 0.95)]})
     text = (await run(catalog, folder, metrics, name="full-disk")).text
     assert text.startswith("Runbook full-disk (Full disk), phase investigate, all services, ")
-    assert "\n1. How full is it?\n   disk in use: api-server 95 %, auth-svc 40 %\n   Reading: Above 90 %" in text
+    assert "\n1. How full is it?\n   disk in use: api-server 95 %, auth-svc 40 %\n   => full; option 1 [api" in text
+    assert "   Reading: Above 90 % it is full.\n2. " in text
     assert "\n2. Who fills it?\n   Reading: Call get_logs.\n" in text
     assert "Next: execute_runbook name=full-disk phase=remediate" in text
     assert text.endswith("postgres → Database team, #dba-oncall")
@@ -88,10 +99,30 @@ async def test_one_service_narrows_the_queries_and_the_escalation(catalog: Catal
 
 
 async def test_a_step_without_data_or_with_a_failing_query_says_so(catalog: Catalog, folder: Path) -> None:
-    assert "   disk in use: NO DATA\n" in (await run(catalog, folder, FakeMetrics(), name="full-disk")).text
+    text = (await run(catalog, folder, FakeMetrics(), name="full-disk")).text
+    assert "   disk in use: NO DATA\n   => undecided, for want of data: disk in use\n" in text
     failing = FakeMetrics({"disk": Refused("Prometheus answered 422: bad.", 422)})
     text = (await run(catalog, folder, failing, name="full-disk")).text
-    assert "   disk in use: FAILED (Prometheus answered 422: bad.)\n" in text
+    assert "   disk in use: FAILED (Prometheus answered 422: bad.)\n   => undecided" in text
+
+
+@pytest.mark.parametrize(
+    ("figures", "pointed"),
+    [
+        ({"a": 0.95, "b": 0.6, "c": 0.1}, ["=> full; option 1 [a 95 %]", "=> filling [b 60 %]"]),
+        ({"a": 0.5}, ["=> there is room"]),
+        ({"a": 0.9000001}, ["=> full; option 1 [a 90 %]"]),
+        ({"a": float("nan")}, ["=> undecided, for want of data: disk in use"]),
+        ({"a": float("nan"), "b": 0.7}, ["=> filling [b 70 %]"]),
+        ({str(n): 0.6 for n in range(20)}, ["=> filling [0 60 %, 1 60 %, 2 60 %, 3 60 %, and 16 more, smaller]"]),
+    ],
+)
+async def test_the_figures_point_to_the_first_branch_that_they_satisfy(
+    catalog: Catalog, folder: Path, figures: dict[str, float], pointed: list[str]
+) -> None:
+    metrics = FakeMetrics({"disk": [one(*each) for each in figures.items()]})
+    text = (await run(catalog, folder, metrics, name="full-disk")).text
+    assert [line.strip() for line in text.splitlines() if "=>" in line] == pointed
 
 
 async def test_many_figures_are_cut_and_counted(catalog: Catalog, folder: Path) -> None:
@@ -110,8 +141,43 @@ async def test_remediate_lists_the_options_and_asks_nothing(catalog: Catalog, fo
     metrics = FakeMetrics()
     text = (await run(catalog, folder, metrics, name="full-disk", phase="remediate")).text
     assert "nothing was changed" in text
-    assert "- Person: empty it." in text
+    assert "1. Person: empty it." in text
+    assert '2. Call: `redeploy_service(service="api-server")`' in text
+    assert "is not offered here" in text
     assert metrics.asked == []
+
+
+async def test_an_option_says_whether_its_tool_is_offered(catalog: Catalog, folder: Path) -> None:
+    (spec,) = specs_of(Runbooks)
+    offered = Runbooks(catalog, FakeMetrics(), load_runbooks(folder), changes=True)
+    text = (await Tool(spec, offered).call({"name": "full-disk", "phase": "remediate"})).text
+    assert "Call: that tool call does it." in text
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config" / "runbooks").glob("*.md")), ids=lambda path: path.stem)
+def test_every_call_that_a_shipped_runbook_names_is_one_that_a_tool_takes(path: Path, catalog: Catalog) -> None:
+    specs = {spec.name: spec for spec in describe_tools()}
+    calls = re.findall(r"Call: `(\w+)\((.*)\)`", load_runbooks(path.parent)[path.stem].remediation)
+    assert calls
+    for name, given in calls:
+        arguments = {key: json.loads(value) for key, value in re.findall(r"(\w+)=(\"[^\"]*\"|\w+)", given)}
+        specs[name].arguments.model_validate(arguments)
+        if name == "update_service_config":
+            declared = catalog.service(arguments["service"]).config[arguments["key"]]
+            assert declared.accepts(arguments["value"])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config" / "runbooks").glob("*.md")), ids=lambda path: path.stem)
+async def test_prometheus_takes_every_query_of_a_shipped_runbook(
+    catalog: Catalog, prometheus_url: str, path: Path
+) -> None:
+    metrics = Prometheus(PrometheusSettings.model_validate({"PROMETHEUS_URL": prometheus_url}))
+    (spec,) = specs_of(Runbooks)
+    answer = await Tool(spec, Runbooks(catalog, metrics, load_runbooks(path.parent))).call({"name": path.stem})
+    await metrics.aclose()
+    assert not answer.is_error
+    assert "FAILED" not in answer.text
+    assert "NO DATA" in answer.text  # this Prometheus scrapes something else
 
 
 @pytest.mark.parametrize("name", ["Full Disk", "full_disk", " full-disk.md "])
@@ -135,9 +201,15 @@ async def test_an_unknown_name_is_answered_with_those_that_exist(catalog: Catalo
         ("title: Full disk", "name: Full disk", ":2: front matter must have the key `title`"),
         ("## Escalation\n\nPage the owner.\n", "", ":1: sections missing or empty: Escalation"),
         ("- The disk is full\n", "", ":1: sections missing or empty: Symptoms"),
-        ("## Escalation", "## Escalations", ":26: unexpected section 'Escalations'"),
-        ("## Escalation", "## Symptoms", ":26: unexpected section 'Symptoms'"),
-        ("- Person: empty", "- Empty", ":24: an option must start with Person: or Call:"),
+        ("## Escalation", "## Escalations", ":32: unexpected section 'Escalations'"),
+        ("## Escalation", "## Symptoms", ":32: unexpected section 'Symptoms'"),
+        ("1. Person: empty", "1. Empty", ":28: an option must start like `1. Person: …`"),
+        ("2. Call: `redeploy", "2. Call: redeploy", ":29: an option must start like"),
+        ("- When disk in use > 90 %", "- When disk in use > 90", ":18: a branch must be"),
+        ("- When disk in use > 90 %", "- When disk in use > 90 ms", ":18: a branch must be"),
+        ("- When disk in use > 90 %", "- When disk use > 90 %", ":18: a branch must be"),
+        ("- When disk in use > 90 %", "- When disk in use is high", ":18: a branch must be"),
+        ("- Otherwise: ", "- Else: ", ":20: a branch must be"),
         ("promql ratio disk in use", "promql percent disk in use", ":12: 'percent' is no unit: ratio, ms"),
         ("promql ratio disk in use", "promql ratio", ":12: a block must be"),
         ("promql ratio disk in use", "sql ratio disk", ":12: a block must be"),

@@ -1,0 +1,22 @@
+"""A strict PagerDuty on loopback: the part of REST API v2 that an incident responder uses.
+
+`python -m sandbox.pagerduty [--host 127.0.0.1] [--port 0]` prints `pagerduty stand-in listening on http://…`.
+
+REST, as PagerDuty documents it: GET and POST /incidents, GET and PUT /incidents/{id}, GET /incidents/{id}/alerts and
+/log_entries, GET and POST /incidents/{id}/notes. It is at least as strict as the service: `Accept` with the version,
+`Authorization: Token token=…`, `From` of a known user on writes, known query parameters and body fields with known
+values, pages of at most 100, one open incident per key and service, 960 requests a minute.
+
+The control API needs no token:
+
+    GET  /sandbox/world                         keys, services, users
+    GET  /sandbox/incidents                     every incident with alerts, notes and log, as REST shows them
+    GET  /sandbox/violations                    what a careful client never does
+    GET  /sandbox/calls                         every REST call with its answer
+    POST /sandbox/incidents                     a monitoring tool reports: {title, service, severity, urgency, key,
+                                                details (any JSON), links: [url], age (seconds)} -> {id, number}; an
+                                                open one with the same key gets one more alert
+    POST /sandbox/incidents/{id}/{action}       a person acts: acknowledge, resolve, or note with {text}; {user}
+    POST /sandbox/faults                        see `faults.py`; {"clear": true} forgets all
+    POST /sandbox/limits                        {"per_minute": 960}
+"""

@@ -1,0 +1,46 @@
+"""The only reader of the environment.
+
+A *group* of settings belongs to one outside system. A group none of whose variables is set is absent (None), and what
+needs it is not offered; a half-configured group is an error. Every problem is collected and raised at once, so that a
+newcomer edits `.env` once. `.env` is read without being exported, so that child processes do not inherit it.
+
+The tool process reads `ToolSettings` only: it never sees Slack's tokens or the model's key.
+"""
+
+from sre_bot.settings.backends import (
+    AlertmanagerSettings,
+    ConfluenceSettings,
+    DeploymentSettings,
+    FleetSettings,
+    LokiSettings,
+    PagerDutySettings,
+    PrometheusSettings,
+    RemediationSettings,
+    ToolSettings,
+)
+from sre_bot.settings.bot import HouseSettings, LedgerSettings, ModelSettings, RunSettings, Settings, SlackSettings
+from sre_bot.settings.fields import ROOT
+from sre_bot.settings.reading import load_ledger_settings, load_settings, load_tool_settings, read_environment
+
+__all__ = [
+    "ROOT",
+    "AlertmanagerSettings",
+    "ConfluenceSettings",
+    "DeploymentSettings",
+    "FleetSettings",
+    "HouseSettings",
+    "LedgerSettings",
+    "LokiSettings",
+    "ModelSettings",
+    "PagerDutySettings",
+    "PrometheusSettings",
+    "RemediationSettings",
+    "RunSettings",
+    "Settings",
+    "SlackSettings",
+    "ToolSettings",
+    "load_ledger_settings",
+    "load_settings",
+    "load_tool_settings",
+    "read_environment",
+]

@@ -1,0 +1,96 @@
+"""What only the bot may know: the model's key, Slack's tokens, and the bounds of its work."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+
+from sre_bot.settings.backends import ToolSettings
+from sre_bot.settings.fields import ROOT, Group, ProjectPath, Url
+
+
+class LedgerSettings(Group):
+    """Where the tool process finds approvals; read only where it must (`--allow-changes=approved`)."""
+
+    database_url: str = Field(
+        f"sqlite:///{ROOT / 'var' / 'sre_bot.db'}", alias="DATABASE_URL", description="The ledger's database"
+    )
+
+
+class ModelSettings(Group):
+    """Claude, through the Agent SDK."""
+
+    api_key: SecretStr = Field(alias="ANTHROPIC_API_KEY", description="Key of Anthropic's API")
+    base_url: Url | None = Field(None, alias="ANTHROPIC_BASE_URL", description="Another address of that API")
+    model: str = Field("claude-sonnet-5", alias="SRE_MODEL", description="The model that investigates")
+
+
+class RunSettings(Group):
+    """Bounds of one run; every bound ends in a message that says which it was."""
+
+    max_turns: PositiveInt = Field(40, alias="SRE_MAX_TURNS", description="Model calls in one run")
+    max_cost_usd: PositiveFloat = Field(2.0, alias="SRE_MAX_COST_USD", description="US dollars for one run")
+    timeout: PositiveFloat = Field(600.0, alias="SRE_RUN_TIMEOUT", description="Seconds for one run")
+    silence: PositiveFloat = Field(
+        45.0,
+        alias="SRE_SILENCE_TIMEOUT",
+        description="Seconds without any sign of the model before a run is ended",
+    )
+    concurrent: PositiveInt = Field(
+        5,
+        alias="SRE_MAX_RUNS",
+        description="Runs at the same time; each costs about 250 MB. Others wait their turn",
+    )
+    idle: PositiveFloat = Field(
+        300.0, alias="SRE_SESSION_IDLE", description="Seconds a thread's session stays warm after its last answer"
+    )
+    idle_sessions: PositiveInt = Field(
+        5, alias="SRE_IDLE_SESSIONS", description="Warm sessions kept for threads that have just talked"
+    )
+    spare_sessions: NonNegativeInt = Field(
+        1, alias="SRE_SPARE_SESSIONS", description="Sessions started before they are needed"
+    )
+
+
+class HouseSettings(Group):
+    """What the agent's processes may hold on this machine, all together."""
+
+    memory_mb: PositiveInt = Field(
+        4096, alias="SRE_MEMORY_MB", description="MB of memory for all sessions; above it idle ones end, new ones wait"
+    )
+    session_memory_mb: PositiveInt = Field(
+        1024, alias="SRE_SESSION_MEMORY_MB", description="MB of memory for one session; above it its run is ended"
+    )
+    scratch_mb: PositiveInt = Field(
+        500, alias="SRE_SCRATCH_MB", description="MB of scratch files and local transcripts; the oldest go first"
+    )
+    scratch_hours: PositiveFloat = Field(
+        24.0, alias="SRE_SCRATCH_HOURS", description="Hours after which scratch files and local transcripts go"
+    )
+
+
+class SlackSettings(Group):
+    """The Slack app, in socket mode."""
+
+    bot_token: SecretStr = Field(alias="SLACK_BOT_TOKEN", description="Bot token, `xoxb-…`")
+    app_token: SecretStr = Field(alias="SLACK_APP_TOKEN", description="App-level token, `xapp-…`, connections:write")
+    api_url: Url = Field("https://slack.com/api", alias="SLACK_API_URL", description="Slack's Web API")
+
+
+class Settings(Group):
+    """All that the bot may know."""
+
+    tools: ToolSettings
+    model: ModelSettings
+    run: RunSettings
+    house: HouseSettings
+    slack: SlackSettings
+    database_url: str = Field(
+        f"sqlite:///{ROOT / 'var' / 'sre_bot.db'}", alias="DATABASE_URL", description="The ledger's database"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", alias="SRE_LOG_LEVEL", description="How much the bot logs"
+    )
+    state_dir: ProjectPath = Field(
+        Path("var"), alias="SRE_STATE_DIR", description="Folder for the agent's scratch files and transcripts"
+    )
