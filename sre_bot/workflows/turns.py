@@ -143,6 +143,7 @@ class Turns:
         self._runs[thread_id] = run
         if self._places.locked():
             run.reply.show(Notice("As many investigations run as I may hold at once; yours is in line."))
+            await self._people.acknowledge(prompt)  # at once: posts into a busy channel come one a second
         run.task = asyncio.create_task(self._run(thread_id, turn, run), name=f"turn {turn.id}")
         try:
             end = await run.task

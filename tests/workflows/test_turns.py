@@ -184,6 +184,7 @@ async def test_more_runs_than_places_wait_and_say_so(model, make_turns, room):
     await room.ends(2)
     notices = [[event for event in events if isinstance(event, Notice)] for events in room.replies.values()]
     assert sorted(len(found) for found in notices) == [0, 1]
+    assert len(room.acknowledged) == 1
     await turns.close()
 
 
