@@ -40,13 +40,26 @@ def main() -> int:
     """Run the bot until it is told to stop; gives the exit status. Mistakes in the settings end it with 2."""
     try:
         settings = load_settings(read_environment())
-        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        _log_to_stderr(settings.log_level)
         prepare_environment(settings)
         asyncio.run(_run_until_signal(settings))
     except SreBotError as error:
         print(error, file=sys.stderr)  # noqa: T201  (a person at a terminal)
         return 2
     return 0
+
+
+def _log_to_stderr(level: str) -> None:
+    """One line an event. Slack's library reports a failed connection with a traceback, where its message says all."""
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    def without_traceback(record: logging.LogRecord) -> bool:
+        if record.name.startswith("slack"):
+            record.exc_info = None
+        return True
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(without_traceback)
 
 
 async def _run_until_signal(settings: Settings) -> None:

@@ -13,6 +13,11 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
+def read_process(pid: int) -> str:
+    """The arguments and the environment of a process; empty for one that is gone."""
+    return _read(Path(f"/proc/{pid}/cmdline")) + _read(Path(f"/proc/{pid}/environ"))
+
+
 async def await_gone(pids: set[int], seconds: float = 30) -> None:
     """Wait until none of the processes exists; those that are dead but not yet reaped count as gone."""
     async with asyncio.timeout(seconds):

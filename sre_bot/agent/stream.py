@@ -39,6 +39,7 @@ API_ERRORS: Mapping[int, str] = {
     500: "The model's API had an internal error (500). Please ask again in a minute.",
     529: "The model's API is overloaded (529). Please ask again in a few minutes.",
 }
+REFUSED = "The model declined to go on with this. Please put it differently, or start a new thread."
 UNREACHABLE_MODEL = (
     "The model's API could not be reached. Please ask again in a minute; if it lasts, check the network."
 )
@@ -108,6 +109,8 @@ class RunStream:
             yield self._write(event["delta"]["text"])
 
     def _read_blocks(self, message: AssistantMessage) -> Iterator[Event]:
+        if message.error:
+            return  # the CLI's own words for a failure; the result that follows is explained in ours
         for block in message.content:
             if isinstance(block, TextBlock):
                 yield from self._complete(block.text)
@@ -160,6 +163,8 @@ class RunStream:
             return Outcome.STOPPED, "Stopped."
         if not result.is_error:
             return Outcome.ANSWERED, ""
+        if result.stop_reason == "refusal":
+            return Outcome.FAILED, REFUSED
         if result.api_error_status is not None:
             unknown = f"The model's API answered {result.api_error_status}. Please ask again in a minute."
             return Outcome.FAILED, API_ERRORS.get(result.api_error_status, unknown)

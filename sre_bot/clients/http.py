@@ -18,6 +18,7 @@ MAX_BODY = 4 << 20
 """Bytes of one answer that are read, decompressed. About 100,000 samples of Prometheus: far more than anyone reads."""
 
 _TIMEOUT = httpx2.Timeout(15.0, connect=3.0, pool=5.0)
+_HTML_READ = 10_000  # characters
 _OWN_WORDS = 400  # characters of an error body that are passed on
 
 
@@ -163,7 +164,8 @@ def _own_words(body: bytes) -> str:
     try:
         data = json.loads(text)
     except ValueError:
-        text = re.sub(r"<(style|script).*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL | re.IGNORECASE)
+        # Only the beginning: what explains stands there, and the pattern is slow on unclosed tags.
+        text = re.sub(r"<(style|script).*?</\1>|<[^<>]*>", " ", text[:_HTML_READ], flags=re.DOTALL | re.IGNORECASE)
     else:
         text = _find_words(data) or text
     words = " ".join(text.split())[:_OWN_WORDS] or "no explanation"

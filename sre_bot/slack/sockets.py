@@ -14,6 +14,7 @@ from aiolimiter import AsyncLimiter
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
 from sre_bot.errors import SettingsError
 from sre_bot.slack.outbox import refusal
@@ -21,8 +22,8 @@ from sre_bot.slack.outbox import refusal
 log = logging.getLogger(__name__)
 
 COUNT = 2
-PATIENCE = 60.0  # seconds that a socket may be unconnected before it is replaced
-LOOK_EVERY = 5.0  # seconds
+PATIENCE = 60.0
+LOOK_EVERY = 5.0
 OPENS = (6, 60.0)  # openings, seconds: apps.connections.open is in the lowest tier (Slack: rate limits)
 
 
@@ -32,11 +33,17 @@ class Sockets:
     Args:
         app: takes the events.
         app_token: the app-level token.
+        patience: seconds that a socket may be unconnected before it is replaced.
+        look_every: seconds between two looks.
     """
 
-    def __init__(self, app: AsyncApp, app_token: str) -> None:
+    def __init__(
+        self, app: AsyncApp, app_token: str, *, patience: float = PATIENCE, look_every: float = LOOK_EVERY
+    ) -> None:
         self._app = app
         self._app_token = app_token
+        self._patience = patience
+        self._look_every = look_every
         self._pace = AsyncLimiter(*OPENS)
         self._sockets: list[AsyncSocketModeHandler] = []
         self._watching: asyncio.Task[None] | None = None
@@ -47,12 +54,15 @@ class Sockets:
         Raises:
             SettingsError: Slack refuses the token.
         """
-        try:
-            for _ in range(COUNT):
-                self._sockets.append(await self._connect())
-        except SlackApiError as error:
-            raise SettingsError(f"Slack refuses SLACK_APP_TOKEN ({refusal(error)}). Check the token.") from error
+        await self._check_token()
+        for _ in range(COUNT):
+            self._sockets.append(await self._connect())
         self._watching = asyncio.create_task(self._watch(), name="sockets")
+
+    @property
+    def clients(self) -> list[SocketModeClient]:
+        """The SDK's clients, one a socket."""
+        return [socket.client for socket in self._sockets]
 
     async def close(self) -> None:
         """Take no more events."""
@@ -62,6 +72,14 @@ class Sockets:
                 await self._watching
         for socket in self._sockets:
             await _end(socket)
+
+    async def _check_token(self) -> None:
+        """The SDK's client would try a wrong token for ever."""
+        try:
+            async with self._pace:
+                await self._app.client.apps_connections_open(app_token=self._app_token)
+        except SlackApiError as error:
+            raise SettingsError(f"Slack refuses SLACK_APP_TOKEN ({refusal(error)}). Check the token.") from error
 
     async def _connect(self) -> AsyncSocketModeHandler:
         socket = AsyncSocketModeHandler(self._app, self._app_token)
@@ -83,16 +101,16 @@ class Sockets:
     async def _watch(self) -> None:
         last_seen = dict.fromkeys(range(COUNT), time.monotonic())
         while True:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(self._look_every)
             for place, socket in enumerate(self._sockets):
                 if await socket.client.is_connected():
                     last_seen[place] = time.monotonic()
-                elif time.monotonic() - last_seen[place] > PATIENCE:
+                elif time.monotonic() - last_seen[place] > self._patience:
                     last_seen[place] = time.monotonic()
                     await self._replace(place)
 
     async def _replace(self, place: int) -> None:
-        log.warning("socket %d was unconnected for %.0f s; opening another", place, PATIENCE)
+        log.warning("socket %d was unconnected for %.0f s; opening another", place, self._patience)
         try:
             fresh = await self._connect()
         except Exception as error:  # noqa: BLE001  (top level of the watchdog: it must outlive whatever Slack does)

@@ -22,6 +22,7 @@ from sre_bot.slack.reply import ReplyText
 log = logging.getLogger(__name__)
 
 TICK = 1.5  # seconds between two updates of one reply: with several replies the outbox's bucket is the bound
+LONGEST_PAUSE = 30.0  # seconds between two attempts while Slack fails
 GIVE_UP = 900.0  # seconds after the end of a run during which its last words are tried again
 PAGE_BUDGET = 9_000  # weighted bytes of a message; below the sizes at which messages were refused in the field
 SMALLEST_BUDGET = 1_000
@@ -77,8 +78,8 @@ class LiveReply:
         await self._writer
 
     async def _write(self) -> None:
-        give_up: float | None = None
-        pause = self._tick
+        passes = failures = 0
+        give_up = 0.0
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -86,17 +87,20 @@ class LiveReply:
             try:
                 await self._reconcile()
             except BackendError as error:
-                give_up = give_up or time.monotonic() + GIVE_UP
+                give_up = give_up if failures else time.monotonic() + GIVE_UP
                 if ended and (time.monotonic() > give_up or not self._worth_another_try(error)):
                     log.error("reply %s could not be completed: %s", self._key, error)
                     return
                 log.warning("reply %s: %s; trying again", self._key, error)
-                pause = min(pause * 2, 30.0)
+                failures += 1
                 self._changed.set()
             else:
                 if ended:
                     return
-                give_up, pause = None, self._tick
+                failures = 0
+                passes += 1
+            # The first words follow the first sign at once: nobody should stare at an empty message.
+            pause = 0.0 if passes == 1 and not failures else min(self._tick * 2**failures, LONGEST_PAUSE)
             await asyncio.sleep(pause)
 
     async def _reconcile(self) -> None:

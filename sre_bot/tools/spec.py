@@ -72,11 +72,16 @@ class ToolSpec:
         return {}
 
     def describe_call(self, arguments: Mapping[str, Any]) -> str:
-        """One line that says what a call does: `{service|all services}` is the argument, or what to say without."""
+        """One line of Markdown that says what a call does.
+
+        `{service|all services}` is the argument, as code since the model wrote it, or else the words after the bar.
+        """
 
         def subject(match: re.Match[str]) -> str:
             given = arguments.get(match[1])
-            return match[2] or "" if given in (None, "") else shorten(str(given), _SUBJECT_LIMIT)
+            if given in (None, ""):
+                return match[2] or ""
+            return f"`{shorten(str(given), _SUBJECT_LIMIT).replace('`', '')}`"
 
         return re.sub(r"\{(\w+)(?:\|([^}]*))?\}", subject, self.progress).strip()
 

@@ -166,10 +166,21 @@ async def test_a_stream_that_breaks_in_the_middle_gives_the_whole_text_once(mode
 async def test_a_refusal_of_the_model_is_explained_with_what_to_do(model, make_pool, fault, words):
     await model.fault(**fault)
     session = await make_pool().take(None)
-    _, end = await run(session, "QUESTION")
+    events, end = await run(session, "QUESTION")
     assert end.outcome is Outcome.FAILED
     assert words in end.reason
-    assert "Traceback" not in end.reason
+    assert not [event for event in events if isinstance(event, TextDelta)], "the CLI's own error text is not shown"
+    await session.close()
+
+
+async def test_a_model_that_declines_is_said_to_have_declined(model, make_pool):
+    declined = [{"text": "I cannot help with that."}, {"stop_reason": "refusal"}]
+    await model.script("QUESTION", declined, declined)
+    session = await make_pool().take(None)
+    events, end = await run(session, "QUESTION")
+    assert end.outcome is Outcome.FAILED
+    assert "declined" in end.reason
+    assert not any("API Error" in event.text for event in events if isinstance(event, TextDelta))
     await session.close()
 
 
@@ -223,3 +234,24 @@ async def test_a_session_id_is_given_before_the_first_prompt_and_stays(model, ma
     await pool.give_back(session)
     assert await pool.take(known) is session
     await session.close()
+
+
+@pytest.mark.timeout(90)
+async def test_tools_that_never_start_are_named_and_not_waited_for_without_end(make_pool, tmp_path):
+    folder = tmp_path / "config"
+    folder.mkdir()
+    os.mkfifo(folder / "services.yaml")  # whoever reads it waits for ever
+    with pytest.raises(ToolsUnavailable) as caught:
+        await make_pool(SRE_CONFIG_DIR=str(folder)).take(None)
+    assert "sre" in str(caught.value)
+    assert "guess" in str(caught.value)
+
+
+async def test_the_credentials_of_tools_are_in_a_private_file_that_goes_with_the_bot(make_pool, tmp_path):
+    pool = make_pool(PROMETHEUS_BEARER_TOKEN="token-of-prometheus")
+    (file,) = (tmp_path / "agent").glob("mcp-*.json")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "token-of-prometheus" in file.read_text()
+    assert "secret-of-slack" not in file.read_text()
+    await pool.close()
+    assert not file.exists()

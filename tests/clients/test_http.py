@@ -125,3 +125,9 @@ async def test_another_shape_than_expected_is_refused_and_no_crash() -> None:
     answer = await http.get_json("/things")
     with pytest.raises(Refused, match="shape that is not its API"), http.reading():
         answer["things"]
+
+
+@pytest.mark.timeout(20)  # without a bound on what is searched it takes minutes
+async def test_a_large_page_of_unclosed_tags_does_not_hold_up_the_others() -> None:
+    told = await failure(answering(502, "Bad gateway " + "<style" * 200_000))
+    assert "Bad gateway" in str(told)

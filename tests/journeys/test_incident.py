@@ -8,6 +8,7 @@ import pytest
 from sandbox.demo import BROKEN, ROOT_CAUSE
 from sandbox.stack import Stack
 from sandbox.terminal import is_complete
+from tests.process_tree import descendants, read_process
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -29,6 +30,16 @@ async def test_a_false_alarm_ends_in_nothing_is_wrong_with_the_figures_that_show
     assert re.search(r"nothing is wrong", answer, re.IGNORECASE)
     assert re.search(r"error rate \d", answer), "the evidence quotes a figure"
     assert not ROOT_CAUSE.search(answer)
+
+
+async def test_no_child_of_the_bot_holds_its_secrets(stack: Stack):
+    await answers(stack, await stack.say(QUESTION))
+    children = descendants(stack.bot.pid)
+    assert len(children) >= 2, "at least one CLI with its tool process"
+    tokens = [stack.world["tokens"]["bot"], stack.world["tokens"]["app"]]
+    for pid in children:
+        held = read_process(pid)
+        assert not [token for token in tokens if token in held]
 
 
 async def test_a_broken_fleet_ends_in_the_true_cause_and_survives_a_crash_of_the_bot(stack: Stack):

@@ -83,10 +83,10 @@ def test_annotations_follow_from_what_a_call_may_do() -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ({"dish": "soup", "spoons": 2}, "Tasting soup with 2 spoons"),
+        ({"dish": "soup", "spoons": 2}, "Tasting `soup` with `2` spoons"),
         ({}, "Tasting everything with  spoons"),
-        ({"dish": None, "spoons": "a\nb"}, "Tasting everything with a b spoons"),
-        ({"dish": "x" * 500, "spoons": 1}, f"Tasting {'x' * 119}… with 1 spoons"),
+        ({"dish": None, "spoons": "a\n`b`"}, "Tasting everything with `a b` spoons"),
+        ({"dish": "x" * 500, "spoons": 1}, f"Tasting `{'x' * 119}…` with `1` spoons"),
     ],
 )
 def test_a_call_is_described_on_one_short_line_whatever_its_arguments(arguments: dict[str, Any], line: str) -> None:
