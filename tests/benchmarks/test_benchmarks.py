@@ -58,6 +58,8 @@ async def test_a_warm_and_a_cold_mention_are_measured_beside_each_other(tmp_path
     [
         ("⏳ _Working on it …_", False),
         ("ℹ️ _As many investigations run as I may hold at once._\n\n⏳ _Working on it …_", False),  # noqa: RUF001
+        ("⚠️ **The model's API refused the key (401).**\n\n_0 tool calls · 1 s_", False),
+        ("_Words in italics are words._\n\n⏳ _Working on it …_", True),
         ("- 🔄 Checking the health\n\n⏳ _Working on it …_", False),
         ("ℹ️ _Yours is in line._\n\nChecking the health first.\n\n⏳ _Working on it …_", True),  # noqa: RUF001
     ],
