@@ -7,7 +7,8 @@ used for rate limits only (its default repeats posts after a reset connection, w
 
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -39,7 +40,8 @@ class Outbox:
     """Posts and updates messages of Markdown.
 
     Pace, from Slack's rate-limit documentation: chat.update is Tier 3 (50 a minute and workspace), chat.postMessage one
-    a second and channel. A bucket of 10 that refills 40 a minute never exceeds 50 in any minute.
+    a second and channel, with short bursts. A bucket of 10 that refills 40 a minute never exceeds 50 in any minute.
+    What only shows progress takes at most half of it, so that the last words of a reply do not wait behind it.
 
     Args:
         client: the Web API; its retry handlers must not repeat a call whose answer was lost.
@@ -48,18 +50,18 @@ class Outbox:
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
         self._updates = AsyncLimiter(10, 15.0)
-        self._posts: defaultdict[str, AsyncLimiter] = defaultdict(lambda: AsyncLimiter(1, 1.0))
+        self._progress = AsyncLimiter(5, 15.0)
+        self._posts: defaultdict[str, AsyncLimiter] = defaultdict(lambda: AsyncLimiter(2, 2.0))
         self._uncertain: set[str] = set()
 
-    async def post(self, channel: str, thread_ts: str, markdown: str, key: str, *, running: bool = False) -> str:
+    async def post(self, channel: str, thread_ts: str, page: reply.Page, key: str) -> str:
         """Post a message in a thread and give its timestamp.
 
         Args:
             channel: id of the channel.
             thread_ts: timestamp of the thread's first message.
-            markdown: the text; defused here.
+            page: what it says; defused here.
             key: the same for every attempt at this message; an earlier attempt that arrived is found by it.
-            running: whether the message carries the button that stops its run.
 
         Raises:
             SlackRefused: it will not be posted as it is.
@@ -74,7 +76,7 @@ class Outbox:
             call = self._client.chat_postMessage(
                 channel=channel,
                 thread_ts=thread_ts,
-                **_content(markdown, running=running),
+                **_content(page),
                 metadata={"event_type": POST_EVENT, "event_payload": {"key": key}},
                 unfurl_links=False,
                 unfurl_media=False,
@@ -85,10 +87,20 @@ class Outbox:
                 self._uncertain.add(key)
                 raise
 
-    async def update(self, channel: str, ts: str, markdown: str, *, running: bool = False) -> None:
-        """Replace a message of ours; may be repeated. Arguments and errors as of `post`."""
+    async def update(self, channel: str, ts: str, now: Callable[[], reply.Page]) -> reply.Page:
+        """Replace a message of ours and give what was sent; may be repeated. Raises as `post` does.
+
+        Args:
+            channel: id of the channel.
+            ts: the message's timestamp.
+            now: what the message should say; asked when its turn has come, since by then there is more to show.
+        """
+        if now().running:
+            await self._progress.acquire()
         async with self._updates:
-            await _answer(self._client.chat_update(channel=channel, ts=ts, **_content(markdown, running=running)))
+            page = now()
+            await _answer(self._client.chat_update(channel=channel, ts=ts, **_content(page)))
+            return page
 
     async def remove(self, channel: str, ts: str) -> None:
         """Delete a message of ours; one that is gone already is fine. Raises as `post` does."""
@@ -121,10 +133,10 @@ class Outbox:
                 return None
 
 
-def _content(markdown: str, *, running: bool) -> dict[str, Any]:
+def _content(page: reply.Page) -> dict[str, Any]:
     """The text twice: as blocks for the thread, and short and plain for notifications."""
-    safe = defuse(markdown)
-    return {"blocks": reply.render(safe, running=running), "text": plain(safe, NOTIFICATION_LIMIT)}
+    safe = replace(page, text=defuse(page.text))
+    return {"blocks": reply.render(safe), "text": plain(safe.text, NOTIFICATION_LIMIT)}
 
 
 async def _answer(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:

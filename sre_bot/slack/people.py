@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 from sre_bot.errors import BackendError, LedgerError
 from sre_bot.incidents.ledger import Ledger
+from sre_bot.slack.cards.reply import Page
 from sre_bot.slack.outbox import Outbox
 from sre_bot.slack.writer import LiveReply
 from sre_bot.workflows.people import Prompt
@@ -42,6 +43,6 @@ class SlackPeople:
     async def say(self, channel: str, thread_ts: str, text: str) -> None:
         """One message of Markdown in a thread."""
         try:
-            await self._outbox.post(channel, thread_ts, text, key=f"say:{uuid4()}")
+            await self._outbox.post(channel, thread_ts, Page(text), key=f"say:{uuid4()}")
         except BackendError as error:
             log.error("message in %s %s was not delivered: %s", channel, thread_ts, error)

@@ -10,10 +10,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from functools import partial
 
 from sre_bot.agent.events import Event
 from sre_bot.errors import BackendError
+from sre_bot.slack.cards.reply import Page
 from sre_bot.slack.defusal import defuse
 from sre_bot.slack.outbox import Outbox, SlackRefused
 from sre_bot.slack.pages import paginate
@@ -32,12 +33,6 @@ PASSING = frozenset({"internal_error", "fatal_error", "service_unavailable", "re
 
 Posted = Callable[[str], Awaitable[None]]
 """Told the timestamp of every message that a reply consists of."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    text: str
-    running: bool
 
 
 class LiveReply:
@@ -62,7 +57,7 @@ class LiveReply:
         self._on_posted = on_posted
         self._tick = tick
         self._text = ReplyText()
-        self._posted: list[tuple[str, _Page]] = []  # each message's timestamp, and what Slack has of it
+        self._posted: list[tuple[str, Page]] = []  # each message's timestamp, and what Slack has of it
         self._budget = PAGE_BUDGET
         self._changed = asyncio.Event()
         self._changed.set()
@@ -105,21 +100,28 @@ class LiveReply:
 
     async def _reconcile(self) -> None:
         """One pass that makes Slack's messages equal to the pages of the text; the last one can stop the run."""
-        texts = [page for section in self._text.render() for page in paginate(defuse(section), self._budget)]
-        pages = [_Page(text, running=text is texts[-1] and not self._text.ended) for text in texts]
-        for number, page in enumerate(pages):
+        for number, page in enumerate(self._pages()):
             if number == len(self._posted):
-                key = f"{self._key}/{number}"
-                ts = await self._outbox.post(self._channel, self._thread_ts, page.text, key, running=page.running)
+                ts = await self._outbox.post(self._channel, self._thread_ts, page, key=f"{self._key}/{number}")
                 self._posted.append((ts, page))
                 await self._on_posted(ts)
             elif self._posted[number][1] != page:
                 ts = self._posted[number][0]
-                await self._outbox.update(self._channel, ts, page.text, running=page.running)
-                self._posted[number] = (ts, page)
-        while len(self._posted) > len(pages):  # a line above became shorter
+                sent = await self._outbox.update(self._channel, ts, partial(self._page, number))
+                self._posted[number] = (ts, sent)
+        while len(self._posted) > len(self._pages()):  # a line above became shorter
             await self._outbox.remove(self._channel, self._posted[-1][0])
             self._posted.pop()
+
+    def _pages(self) -> list[Page]:
+        """The messages as they should be now."""
+        texts = [page for section in self._text.render() for page in paginate(defuse(section), self._budget)]
+        last = len(texts) - 1
+        return [Page(text, running=number == last and not self._text.ended) for number, text in enumerate(texts)]
+
+    def _page(self, number: int) -> Page:
+        pages = self._pages()
+        return pages[min(number, len(pages) - 1)]
 
     def _worth_another_try(self, error: BackendError) -> bool:
         """Whether the text may yet arrive; where a message is too long, the pages become shorter."""

@@ -128,7 +128,7 @@ async def test_the_stop_button_stops_the_run_of_its_thread(desk, slack):
     await desk.texts(1)
     client = AsyncWebClient(token=slack.world["tokens"]["bot"], base_url=f"{slack.url}/api/")
     posted = await client.chat_postMessage(
-        channel=slack.channel, thread_ts=ts, text="x", blocks=reply.render("Working", running=True)
+        channel=slack.channel, thread_ts=ts, text="x", blocks=reply.render(reply.Page("Working", running=True))
     )
     await slack.order("actions", channel=slack.channel, ts=posted["ts"], user="Ada", action_id=reply.STOP)
     async with asyncio.timeout(20):

@@ -1,5 +1,6 @@
 """A message of a reply: its text, and while the run goes on a button that stops it."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -16,10 +17,18 @@ class Stopper(Protocol):
         """End the run in flight in a thread; False where none is."""
 
 
-def render(markdown: str, *, running: bool) -> list[Block]:
-    """Blocks of one message; `markdown` is defused already, at most 12,000 characters (Slack: markdown block)."""
-    blocks: list[Block] = [{"type": "markdown", "text": markdown}]
-    if running:
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One message of a reply: its Markdown, and whether its run goes on and can be stopped."""
+
+    text: str
+    running: bool = False
+
+
+def render(page: Page) -> list[Block]:
+    """Blocks of one message; its text is defused already, at most 12,000 characters (Slack: markdown block)."""
+    blocks: list[Block] = [{"type": "markdown", "text": page.text}]
+    if page.running:
         button = {
             "type": "button",
             "action_id": STOP,
