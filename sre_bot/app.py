@@ -4,6 +4,7 @@ The only file that imports every layer. What is decided here is who knows whom; 
 """
 
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
@@ -25,6 +26,7 @@ from sre_bot.incidents.ledger import Ledger
 from sre_bot.settings import Settings, load_settings, read_environment
 from sre_bot.slack import listeners
 from sre_bot.slack.cards import reply
+from sre_bot.slack.membership import Membership
 from sre_bot.slack.outbox import Outbox, refusal
 from sre_bot.slack.people import SlackPeople
 from sre_bot.slack.reading import ThreadReader
@@ -58,18 +60,33 @@ def _log_to_stderr(level: str) -> None:
             record.exc_info = None
         return True
 
+    # Below INFO the SDK logs the addresses of its sockets, which are tickets.
+    for library in ("slack_sdk", "slack_bolt"):
+        logging.getLogger(library).setLevel(max(logging.INFO, logging.getLevelName(level)))
     for handler in logging.getLogger().handlers:
         handler.addFilter(without_traceback)
 
 
 async def _run_until_signal(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM, which are heard while starting too."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    bot = asyncio.create_task(_run(settings), name="bot")
+    stopping = asyncio.create_task(stop.wait(), name="signals")
+    await asyncio.wait({bot, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not bot.done():
+        log.info("stopping")
+        bot.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await bot
+
+
+async def _run(settings: Settings) -> None:
     async with running(settings):
         log.info("ready: mention the bot in Slack")
-        await stop.wait()
-        log.info("stopping")
+        await asyncio.Event().wait()
 
 
 @asynccontextmanager
@@ -83,13 +100,14 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         stack.push_async_callback(ledger.close)
         pool = _pool(settings, ledger)
         stack.push_async_callback(pool.close)
-        turns = Turns(ledger, pool, SlackPeople(Outbox(web), ledger), settings.run.concurrent)
+        people = SlackPeople(Outbox(web), ThreadReader(web, identity["user_id"]), ledger)
+        turns = Turns(ledger, pool, people, settings.run.concurrent)
         stack.push_async_callback(turns.close)
         app = AsyncApp(client=web)
-        listeners.register(app, turns, ThreadReader(web, identity["user_id"]), identity["user_id"])
+        listeners.register(app, turns, Membership(web), identity["user_id"])
         reply.register(app, turns)
         pool.start()
-        await turns.recover()
+        turns.recover()
         sockets = Sockets(app, settings.slack.app_token.get_secret_value())
         stack.push_async_callback(sockets.close)
         await sockets.open()

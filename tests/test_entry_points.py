@@ -1,5 +1,6 @@
 """`python sre_bot_slack.py` with settings that cannot work: one message, status 2, no traceback."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -69,3 +70,38 @@ async def test_a_database_that_cannot_be_opened_is_named(tmp_path: Path, slack):
     settings = COMPLETE | {"SLACK_BOT_TOKEN": slack.world["tokens"]["bot"], "SLACK_API_URL": f"{slack.url}/api"}
     said = _refused(_run(tmp_path, **settings | {"DATABASE_URL": f"sqlite:///{tmp_path / 'folder.db'}"}))
     assert "folder.db" in said
+
+
+async def test_it_can_be_ended_while_it_is_starting(tmp_path: Path):
+    """A Slack that accepts the connection and never answers holds up the start."""
+    silent = await asyncio.start_server(lambda _reader, _writer: asyncio.sleep(60), "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    bot = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(ROOT / "sre_bot_slack.py")),
+        env={
+            "PATH": os.environ["PATH"],
+            "SRE_ENV_FILE": "",
+            "SRE_STATE_DIR": str(tmp_path / "state"),
+            **COMPLETE,
+            "SLACK_API_URL": f"http://127.0.0.1:{port}/api",
+        },
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(30):
+            while not _is_connected(port):
+                await asyncio.sleep(0.05)
+            bot.terminate()
+            _, said = await bot.communicate()
+    finally:
+        if bot.returncode is None:
+            bot.kill()
+    assert bot.returncode == 0
+    assert b"Traceback" not in said
+    silent.close()
+
+
+def _is_connected(port: int) -> bool:
+    """Whether anybody has a connection to a local port, from /proc/net/tcp (proc(5))."""
+    local = f"0100007F:{port:04X}"
+    return any(local == line.split()[2] for line in Path("/proc/net/tcp").read_text().splitlines()[1:])

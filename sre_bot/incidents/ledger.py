@@ -136,6 +136,12 @@ class Ledger:
             found = await _turns(connection, and_(turns.c.thread_id == thread_id, turns.c.prompt_ts == prompt_ts))
             return found[0]
 
+    async def edit_turn(self, turn_id: UUID, prompt: str) -> None:
+        """Replace the text of a prompt whose turn has not begun; one that has is left as it was asked."""
+        waiting = (turns.c.id == turn_id) & (turns.c.state == TurnState.QUEUED)
+        async with self._database.writing() as connection:
+            await connection.execute(update(turns).where(waiting).values(prompt=_cut(prompt, PROMPT_LIMIT)))
+
     async def start_turn(self, turn_id: UUID) -> bool:
         """Move a turn to running; False where it is running already.
 

@@ -9,7 +9,6 @@ import html
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncApp
@@ -45,20 +44,23 @@ class Desk(Protocol):
         """A prompt was edited, or deleted where `text` is None."""
 
 
-class Reader(Protocol):
-    """Reads what an event does not carry."""
+class Door(Protocol):
+    """Knows who may speak."""
 
-    async def read_context(self, event: Mapping[str, Any]) -> str:
-        """What the thread said before, and what is attached to the message, as text."""
+    async def refuse(self, event: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+        """Why a person's message is not taken; empty where it is."""
+
+    async def tell(self, event: Mapping[str, Any], why: str) -> None:
+        """Say it to the person alone."""
 
 
-def register(app: AsyncApp, desk: Desk, reader: Reader, bot_user: str) -> None:
+def register(app: AsyncApp, desk: Desk, door: Door, bot_user: str) -> None:
     """Bind the app's events to the desk.
 
     Args:
         app: the Bolt app.
         desk: takes the prompts.
-        reader: fetches threads and files.
+        door: keeps out who may not speak.
         bot_user: the bot's own user id, whose mention is left out of the prompt.
     """
     mention = f"<@{bot_user}>"
@@ -66,38 +68,39 @@ def register(app: AsyncApp, desk: Desk, reader: Reader, bot_user: str) -> None:
     @app.event("app_mention")
     async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:
         if _spoken_by_person(event):
-            await _take(desk, reader, event, read_prompt(event, body, bot_user))
+            await _take(desk, door, event, read_prompt(event, body, bot_user), body)
 
     @app.event("message")
     async def on_message(event: dict[str, Any], body: dict[str, Any]) -> None:
         if event.get("subtype") in AMENDMENTS:
-            await _amend(desk, event, bot_user)
-        elif _spoken_by_person(event) and mention not in event.get("text", "") and await _is_ours(desk, event):
-            # A message that mentions the bot also arrives as app_mention, and is taken there.
-            await _take(desk, reader, event, read_prompt(event, body, bot_user))
+            await amend(desk, event, bot_user)
+        elif _spoken_by_person(event) and await _is_ours(desk, event, mention):
+            await _take(desk, door, event, read_prompt(event, body, bot_user), body)
 
 
-async def _is_ours(desk: Desk, event: Mapping[str, Any]) -> bool:
-    direct = event.get("channel_type") == "im"
-    return direct or await desk.knows(event["channel"], event.get("thread_ts", ""))
+async def _take(desk: Desk, door: Door, event: Mapping[str, Any], prompt: Prompt, body: Mapping[str, Any]) -> None:
+    """Words to the bot: an order to stop, or a prompt."""
+    if why := await door.refuse(event, body):
+        await door.tell(event, why)
+    elif prompt.text.lower().strip(" .!") not in STOP_WORDS or not await desk.stop(prompt.channel, prompt.thread_ts):
+        await desk.submit(prompt)
 
 
-async def _take(desk: Desk, reader: Reader, event: Mapping[str, Any], prompt: Prompt) -> None:
-    """Words to the bot: an order to stop, or a prompt with what it refers to."""
-    if prompt.text.lower().strip(" .!") in STOP_WORDS and await desk.stop(prompt.channel, prompt.thread_ts):
-        return
-    known = await desk.knows(prompt.channel, prompt.thread_ts)  # then the model has seen what is above
-    context = await reader.read_context({**event, "thread_ts": None} if known else event)
-    await desk.submit(replace(prompt, context=context))
+async def _is_ours(desk: Desk, event: Mapping[str, Any], mention: str) -> bool:
+    """Whether a message that is not an app_mention is for us: in a channel, one with a mention arrives as that too."""
+    if event.get("channel_type") == "im":
+        return True
+    return mention not in event.get("text", "") and await desk.knows(event["channel"], event.get("thread_ts", ""))
 
 
-async def _amend(desk: Desk, event: Mapping[str, Any], bot_user: str) -> None:
+async def amend(desk: Desk, event: Mapping[str, Any], bot_user: str) -> None:
     """Somebody edited or deleted their message; the bot's own edits come back as events too and are passed over."""
     before: Mapping[str, Any] = event.get("previous_message", {})
     if not _spoken_by_person(before):
         return
     text = None
-    if event["subtype"] == "message_changed":
+    # The first message of a thread, deleted while it has replies, is "changed" into a tombstone.
+    if event["subtype"] == "message_changed" and event["message"].get("subtype") != "tombstone":
         text = _words(event["message"].get("text", ""), bot_user)
         if text == _words(before.get("text", ""), bot_user):
             return  # an unfurled link, a reply count: not an edit of the words

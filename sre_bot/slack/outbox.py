@@ -82,7 +82,7 @@ class Outbox:
                 unfurl_media=False,
             )
             try:
-                return str((await _answer(call))["ts"])
+                return str((await answer(call))["ts"])
             except Unreachable:
                 self._uncertain.add(key)
                 raise
@@ -99,13 +99,13 @@ class Outbox:
             await self._progress.acquire()
         async with self._updates:
             page = now()
-            await _answer(self._client.chat_update(channel=channel, ts=ts, **_content(page)))
+            await answer(self._client.chat_update(channel=channel, ts=ts, **_content(page)))
             return page
 
     async def remove(self, channel: str, ts: str) -> None:
         """Delete a message of ours; one that is gone already is fine. Raises as `post` does."""
         try:
-            await _answer(self._client.chat_delete(channel=channel, ts=ts))
+            await answer(self._client.chat_delete(channel=channel, ts=ts))
         except SlackRefused as error:
             if error.code != "message_not_found":
                 raise
@@ -113,7 +113,7 @@ class Outbox:
     async def react(self, channel: str, ts: str, name: str) -> None:
         """Put an emoji under a message; a courtesy, so that a failure is only logged."""
         try:
-            await _answer(self._client.reactions_add(channel=channel, timestamp=ts, name=name))
+            await answer(self._client.reactions_add(channel=channel, timestamp=ts, name=name))
         except BackendError as error:
             log.info("no reaction on %s %s: %s", channel, ts, error)
 
@@ -124,7 +124,7 @@ class Outbox:
             call = self._client.conversations_replies(
                 channel=channel, ts=thread_ts, include_all_metadata=True, limit=200, cursor=cursor
             )
-            page = await _answer(call)
+            page = await answer(call)
             for message in page["messages"]:
                 if message.get("metadata", {}).get("event_payload", {}).get("key") == key:
                     return str(message["ts"])
@@ -139,7 +139,7 @@ def _content(page: reply.Page) -> dict[str, Any]:
     return {"blocks": reply.render(safe), "text": plain(safe.text, NOTIFICATION_LIMIT)}
 
 
-async def _answer(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
+async def answer(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
     """Slack's answer, or one of our errors: a server error leaves open whether the call was applied."""
     try:
         answer = await call

@@ -1,16 +1,21 @@
 """`workflows.people` on Slack: replies, acknowledgements and single messages that never raise."""
 
+import asyncio
 import logging
 from uuid import UUID, uuid4
 
 from sre_bot.errors import BackendError, LedgerError
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.slack.cards.reply import Page
-from sre_bot.slack.outbox import Outbox
+from sre_bot.slack.outbox import Outbox, SlackRefused
+from sre_bot.slack.reading import ThreadReader
+from sre_bot.slack.sweep import close_abandoned
 from sre_bot.slack.writer import LiveReply
 from sre_bot.workflows.people import Prompt
 
 log = logging.getLogger(__name__)
+
+SAY_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds before each further attempt at a single message
 
 
 class SlackPeople:
@@ -18,16 +23,22 @@ class SlackPeople:
 
     Args:
         outbox: the way to Slack.
+        reader: reads threads and files.
         ledger: remembers which messages belong to a turn.
     """
 
-    def __init__(self, outbox: Outbox, ledger: Ledger) -> None:
+    def __init__(self, outbox: Outbox, reader: ThreadReader, ledger: Ledger) -> None:
         self._outbox = outbox
+        self._reader = reader
         self._ledger = ledger
 
     async def acknowledge(self, prompt: Prompt) -> None:
         """An eye under the message: it was read, its turn has not come yet."""
         await self._outbox.react(prompt.channel, prompt.ts, "eyes")
+
+    async def read_context(self, prompt: Prompt, *, above: bool) -> str:
+        """The prompt's attachments and files, and where `above` the thread before it."""
+        return await self._reader.read_context(prompt.channel, prompt.thread_ts, prompt.ts, above=above)
 
     async def open_reply(self, prompt: Prompt, turn_id: UUID) -> LiveReply:
         """A live reply under the prompt; its first message is on its way when this returns."""
@@ -40,9 +51,23 @@ class SlackPeople:
 
         return LiveReply(self._outbox, prompt.channel, prompt.thread_ts, f"turn:{turn_id}", note)
 
-    async def say(self, channel: str, thread_ts: str, text: str) -> None:
-        """One message of Markdown in a thread."""
+    async def close_reply(self, channel: str, thread_ts: str, ts: str, reason: str) -> None:
+        """End a message that a crash left open."""
         try:
-            await self._outbox.post(channel, thread_ts, Page(text), key=f"say:{uuid4()}")
+            await close_abandoned(self._reader.client, channel, thread_ts, ts, reason)
         except BackendError as error:
-            log.error("message in %s %s was not delivered: %s", channel, thread_ts, error)
+            log.warning("message %s in %s still looks as if it ran: %s", ts, channel, error)
+
+    async def say(self, channel: str, thread_ts: str, text: str) -> bool:
+        """One message of Markdown in a thread, tried again for a minute while Slack fails."""
+        key = f"say:{uuid4()}"
+        for pause in (*SAY_PAUSES, None):
+            try:
+                await self._outbox.post(channel, thread_ts, Page(text), key)
+                return True
+            except BackendError as error:
+                if pause is None or isinstance(error, SlackRefused):
+                    log.error("message in %s %s was not delivered: %s", channel, thread_ts, error)
+                    return False
+                await asyncio.sleep(pause)
+        return False

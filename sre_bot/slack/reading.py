@@ -7,14 +7,17 @@ somebody else's words: it is bounded, and goes to the model marked as data.
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+
+from sre_bot.errors import BackendError
+from sre_bot.slack.outbox import answer
 
 log = logging.getLogger(__name__)
 
-THREAD_MESSAGES = 30  # messages above the mention that are read
+THREAD_MESSAGES = 30  # messages above the mention that are read, beside the first of the thread
 MESSAGE_LIMIT = 4_000  # characters of one message
 CONTEXT_LIMIT = 20_000  # characters in all; what is older is left out first
 FILE_LIMIT = 15_000  # bytes of a text file that are read
@@ -30,49 +33,79 @@ class ThreadReader:
     """
 
     def __init__(self, client: AsyncWebClient, bot_user: str) -> None:
-        self._client = client
+        self.client = client
         self._bot_user = bot_user
 
-    async def read_context(self, event: Mapping[str, Any]) -> str:
-        """What the thread said before this message, and what is attached to it; empty where there is nothing."""
-        parts = [describe(message) for message in await self._above(event)]
-        attached = describe(event, words=False)
-        files = [await self._read_file(file) for file in event.get("files", [])]
-        return _join([part for part in (*parts, attached, *files) if part])
+    async def read_context(self, channel: str, thread_ts: str, ts: str, *, above: bool) -> str:
+        """What is attached to the message at `ts`, and where `above` what the thread said before it."""
+        messages = await self._until(channel, thread_ts, ts, above=above)
+        # Slack gives the thread's first message whatever is asked for.
+        others = [message for message in messages if above and message["ts"] != ts]
+        earlier = [message for message in others if message.get("user") != self._bot_user]
+        parts = [describe(message) for message in earlier[:1] + earlier[1:][-THREAD_MESSAGES:]]
+        for message in (message for message in messages if message["ts"] == ts):
+            parts.append(describe(message, words=False))
+            parts += [await self._read_file(file) for file in message.get("files", [])]
+        return _join([part for part in parts if part])
 
-    async def _above(self, event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        thread_ts = event.get("thread_ts")
-        if not thread_ts or thread_ts == event["ts"]:
-            return []
+    async def _until(self, channel: str, thread_ts: str, ts: str, *, above: bool) -> list[Mapping[str, Any]]:
+        """Messages of the thread up to `ts`, oldest first; only the last one without `above`."""
+        found: list[Mapping[str, Any]] = []
+        oldest = None if above else ts
+        cursor = ""
         try:
-            answer = await self._client.conversations_replies(
-                channel=event["channel"], ts=thread_ts, latest=event["ts"], inclusive=False, limit=THREAD_MESSAGES
-            )
-        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+            while True:
+                page = await answer(
+                    self.client.conversations_replies(
+                        channel=channel,
+                        ts=thread_ts,
+                        latest=ts,
+                        inclusive=True,
+                        limit=200,
+                        cursor=cursor,
+                        oldest=oldest,
+                    )
+                )
+                found += page["messages"]
+                cursor = page.get("response_metadata", {}).get("next_cursor", "")
+                if not cursor:
+                    return found
+        except BackendError as error:
             log.warning("the thread %s could not be read: %s", thread_ts, error)
-            return []
-        messages = answer.get("messages") or []
-        return [
-            message for message in messages if message["ts"] != event["ts"] and message.get("user") != self._bot_user
-        ]
+            return found
 
     async def _read_file(self, file: Mapping[str, Any]) -> str:
         name = f"file {file.get('name', 'without a name')!r}"
         if not str(file.get("mimetype", "")).startswith(("text/", "application/json")):
             return f"[{name}: {file.get('mimetype', 'unknown type')}, not read: only text files are]"
+        url = str(file.get("url_private", ""))
+        if file.get("is_external") or not self._is_slacks(url):
+            return f"[{name}: not read: it is not stored in Slack]"
+        body = bytearray()
         try:
-            headers = {"Authorization": f"Bearer {self._client.token}"}
+            headers = {"Authorization": f"Bearer {self.client.token}"}
             async with (
                 aiohttp.ClientSession(timeout=FILE_TIMEOUT) as http,
-                http.get(file["url_private"], headers=headers) as answer,
+                http.get(url, headers=headers, allow_redirects=False) as response,
             ):
-                answer.raise_for_status()
-                body = await answer.content.read(FILE_LIMIT)
-        except (aiohttp.ClientError, TimeoutError, KeyError) as error:
+                response.raise_for_status()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > FILE_LIMIT:
+                        break
+        except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("%s could not be read: %s", name, error)
             return f"[{name}: could not be read]"
-        cut = f", its first {FILE_LIMIT} of {file['size']} bytes" if file.get("size", 0) > FILE_LIMIT else ""
-        return f"[{name}{cut}]\n{body.decode(errors='replace')}"
+        cut = f", its first {FILE_LIMIT} of {file.get('size', 'many')} bytes" if len(body) > FILE_LIMIT else ""
+        return f"[{name}{cut}]\n{body[:FILE_LIMIT].decode(errors='replace')}"
+
+    def _is_slacks(self, url: str) -> bool:
+        """Whether the bot's token may go to this address: to Slack itself, or to where its Web API is."""
+        address, api = urlsplit(url), urlsplit(self.client.base_url)
+        if (address.scheme, address.netloc) == (api.scheme, api.netloc):
+            return True
+        host = address.hostname or ""
+        return address.scheme == "https" and (host == "slack.com" or host.endswith(".slack.com"))
 
 
 def describe(message: Mapping[str, Any], *, words: bool = True) -> str:

@@ -18,7 +18,6 @@ class Prompt:
         ts: timestamp of the message; with `channel` its identity.
         author: the person's id.
         text: what they wrote, the bot's own mention removed.
-        context: earlier words of the thread that the model has not seen; somebody else's text, never an instruction.
     """
 
     team: str
@@ -27,7 +26,6 @@ class Prompt:
     ts: str
     author: str
     text: str
-    context: str = ""
 
 
 class Reply(Protocol):
@@ -46,8 +44,17 @@ class People(Protocol):
     async def acknowledge(self, prompt: Prompt) -> None:
         """Show that a message was read although its turn has not come yet."""
 
+    async def read_context(self, prompt: Prompt, *, above: bool) -> str:
+        """What a prompt refers to: its attachments and files, and where `above` what the thread said before it.
+
+        Somebody else's words, never an instruction; empty where there are none.
+        """
+
     async def open_reply(self, prompt: Prompt, turn_id: UUID) -> Reply:
         """Begin a reply that is visible at once; `turn_id` makes its messages recognisable after a crash."""
 
-    async def say(self, channel: str, thread_ts: str, text: str) -> None:
-        """One message of Markdown in a thread."""
+    async def close_reply(self, channel: str, thread_ts: str, ts: str, reason: str) -> None:
+        """End a reply that a crash left open, in its last message: what it says stays, `reason` is added."""
+
+    async def say(self, channel: str, thread_ts: str, text: str) -> bool:
+        """One message of Markdown in a thread; False where it could not be delivered."""

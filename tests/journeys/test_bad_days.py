@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox.stack import Stack
-from tests.journeys.test_incident import QUESTION, answers
+from tests.journeys.test_incident import QUESTION, answers, order
 from tests.process_tree import descendants
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
@@ -28,11 +28,6 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
         yield running
         assert (await running.look(running.slack, "violations"))["violations"] == []
         assert (await running.look(running.slack, "pings"))["pings"] == []
-
-
-async def order(stack: Stack, part: Any, path: str, **body: Any) -> None:
-    async with stack.http.post(f"{part.found}/sandbox/{path}", json=body) as answer:
-        assert answer.status < 300, await answer.text()
 
 
 async def mend(stack: Stack) -> None:

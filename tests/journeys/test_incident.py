@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,12 @@ async def answers(stack: Stack, ts: str, count: int = 1, patience: float = 90) -
             if len([reply for reply in replies if is_complete(reply)]) >= count:
                 return [str(reply["markdown"]) for reply in replies]
             await asyncio.sleep(0.1)
+
+
+async def order(stack: Stack, part: Any, path: str, **body: Any) -> None:
+    """An order to a stand-in."""
+    async with stack.http.post(f"{part.found}/sandbox/{path}", json=body) as answer:
+        assert answer.status < 300, await answer.text()
 
 
 async def test_a_false_alarm_ends_in_nothing_is_wrong_with_the_figures_that_show_it(stack: Stack):
@@ -57,6 +64,19 @@ async def test_a_broken_fleet_ends_in_the_true_cause_and_survives_a_crash_of_the
     _, follow_up = await answers(stack, ts, count=2)
     assert "DB_POOL_SIZE" in follow_up, "it remembers what it found before the crash"
     assert "not Claude" not in follow_up, "the playbook introduces itself at the start of a conversation only"
+
+    await order(stack, stack.model, "faults", kind="hang_mid", count=1)
+    await stack.say("and now?", thread_ts=ts)
+    async with asyncio.timeout(30):
+        while "⏳" not in (last := (await stack.thread(ts))[-1])["text"] or not last["bot"]:
+            await asyncio.sleep(0.05)
+    stack.bot.kill()
+    await stack.bot.wait()
+    await stack.start_bot()
+    async with asyncio.timeout(30):
+        while not any("I was restarted" in message["text"] for message in await stack.thread(ts)):
+            await asyncio.sleep(0.1)
+    assert not any("⏳" in message["text"] for message in await stack.thread(ts)), "nothing looks as if it still ran"
 
     await stack.deploy(DB_POOL_SIZE="20")
 

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
+import pytest
 import pytest_asyncio
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from sre_bot.slack import listeners
 from sre_bot.slack.cards import reply
-from sre_bot.slack.reading import ThreadReader
+from sre_bot.slack.membership import Membership
 from sre_bot.slack.sockets import Sockets
 from sre_bot.workflows.people import Prompt
 
@@ -49,7 +51,7 @@ async def desk(slack) -> AsyncIterator[Desk]:
     desk = Desk()
     client = AsyncWebClient(token=slack.world["tokens"]["bot"], base_url=f"{slack.url}/api/")
     app = AsyncApp(client=client)
-    listeners.register(app, desk, ThreadReader(client, slack.bot), slack.bot)
+    listeners.register(app, desk, Membership(client), slack.bot)
     reply.register(app, desk)
     sockets = Sockets(app, slack.world["tokens"]["app"])
     await sockets.open()
@@ -137,36 +139,44 @@ async def test_the_stop_button_stops_the_run_of_its_thread(desk, slack):
     assert desk.stopped == [ts]
 
 
-async def test_a_mention_below_an_alert_carries_the_alert_as_context(desk, slack):
-    alert = {
-        "fallback": "HighErrorRate",
-        "title": "[FIRING] HighErrorRate",
-        "fields": [{"title": "service", "value": "api-server"}],
-    }
-    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "error rate is 7 %"}}]
-    ts = (
-        await slack.order(
-            "messages", channel=slack.channel, bot="Alertmanager", text="", attachments=[alert], blocks=blocks
-        )
-    )["ts"]
-    await slack.say("@SRE Bot what is this?", thread_ts=ts)
-    await desk.texts(1)
-    context = desk.prompts[0].context
-    assert desk.prompts[0].text == "what is this?"
-    for words in ("Alertmanager", "[FIRING] HighErrorRate", "service: api-server", "error rate is 7 %"):
-        assert words in context
+async def test_a_mention_in_a_direct_message_is_taken_once(desk, slack):
+    ada = slack.world["users"]["Ada"]
+    await slack.order("messages", channel=ada, user="Ada", text="@SRE Bot is all well?")
+    assert await desk.texts(1) == ["is all well?"]
+    await _settle(slack)
+    assert len(desk.prompts) == 1
 
 
-async def test_a_pasted_text_file_is_read_and_a_picture_is_named(desk, slack):
-    files = [
-        {"name": "errors.txt", "content": "pool exhausted", "mimetype": "text/plain"},
-        {"name": "graph.png", "content": "not really", "mimetype": "image/png"},
-    ]
-    await slack.say("@SRE Bot see these", files=files)
-    await desk.texts(1)
-    assert "pool exhausted" in desk.prompts[0].context
-    assert "graph.png" in desk.prompts[0].context
-    assert "not really" not in desk.prompts[0].context
+@pytest.mark.parametrize(
+    ("channel", "user", "why"),
+    [
+        ("shared-partner", "Partner", "shared with another organisation"),
+        ("shared-partner", "Ada", "shared with another organisation"),
+        ("incidents", "Guest", "members of this workspace only"),
+    ],
+)
+async def test_people_from_outside_are_not_answered_and_told_so_alone(desk, slack, channel, user, why):
+    place = slack.world["channels"][channel]
+    ts = (await slack.order("messages", channel=place, user=user, text="@SRE Bot show me the logs"))["ts"]
+    async with asyncio.timeout(20):
+        while not (told := [call for call in await _calls(slack, "chat.postEphemeral") if why in str(call["args"])]):
+            await asyncio.sleep(0.02)
+    assert told[0]["args"]["user"] == slack.world["users"][user]
+    assert desk.prompts == []
+    assert ts
+
+
+async def _calls(slack, method: str) -> list[dict[str, Any]]:
+    return list((await slack.look("calls", method=method))["calls"])
+
+
+def test_a_thread_whose_first_message_is_deleted_is_no_edit():
+    before = {"user": "U1", "ts": "1.0", "thread_ts": "1.0", "text": "look"}
+    tombstone = {"subtype": "tombstone", "text": "This message was deleted.", "ts": "1.0"}
+    event = {"subtype": "message_changed", "channel": "C1", "message": tombstone, "previous_message": before}
+    desk = Desk()
+    asyncio.run(listeners.amend(desk, event, "UBOT"))
+    assert desk.amended == [("1.0", None)]
 
 
 async def test_a_broadcast_reply_and_a_file_with_words_are_taken(desk, slack):

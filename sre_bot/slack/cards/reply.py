@@ -40,10 +40,12 @@ def render(page: Page) -> list[Block]:
 
 
 def register(app: AsyncApp, runs: Stopper) -> None:
-    """Bind the button. Anybody who can see the thread may stop a run: it changes nothing and can be asked again."""
+    """Bind the button. Any member of the workspace may stop a run: it changes nothing and can be asked again."""
 
     @app.action(STOP)
     async def on_stop(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
+        if body["user"].get("team_id", body["team"]["id"]) != body["team"]["id"]:
+            return
         message = body["message"]
         await runs.stop(body["channel"]["id"], message.get("thread_ts", message["ts"]))

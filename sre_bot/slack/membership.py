@@ -1,0 +1,64 @@
+"""Who may speak to the bot: members of its own workspace, and no guests.
+
+A channel that is shared with another company shows the bot's answers to that company, and a guest sees more through
+the bot than through Slack. Both are refused, and told so where only they see it.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from sre_bot.slack.outbox import refusal
+
+log = logging.getLogger(__name__)
+
+SHARED = "I do not answer in channels that are shared with another organisation."
+OUTSIDER = "I answer members of this workspace only, not guests or people of other organisations."
+UNKNOWN = (
+    "I could not look up who you are ({why}), so I do not answer. Whoever runs me: the scope users:read is needed."
+)
+
+
+class Membership:
+    """Looks people up once and remembers.
+
+    Args:
+        client: the Web API; needs the scope users:read.
+    """
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+        self._members: dict[str, bool] = {}
+
+    async def refuse(self, event: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+        """Why a person's message is not taken; empty where it is."""
+        team = body.get("team_id")
+        if body.get("is_ext_shared_channel"):
+            return SHARED
+        if any(event.get(key, team) != team for key in ("team", "user_team", "source_team")):
+            return OUTSIDER
+        try:
+            return "" if await self._is_member(event["user"], team) else OUTSIDER
+        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+            why = refusal(error) if isinstance(error, SlackApiError) else type(error).__name__
+            log.warning("user %s could not be looked up: %s", event["user"], why)
+            return UNKNOWN.format(why=why)
+
+    async def tell(self, event: Mapping[str, Any], why: str) -> None:
+        """Say it to the person alone."""
+        thread = {"thread_ts": event["thread_ts"]} if "thread_ts" in event else {}
+        try:
+            await self._client.chat_postEphemeral(channel=event["channel"], user=event["user"], text=why, **thread)
+        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+            log.warning("user %s was not told why there is no answer: %s", event["user"], error)
+
+    async def _is_member(self, user: str, team: str | None) -> bool:
+        if user not in self._members:
+            found: Mapping[str, Any] = (await self._client.users_info(user=user))["user"]
+            guest = found.get("is_restricted") or found.get("is_ultra_restricted") or found.get("is_stranger")
+            self._members[user] = not guest and found.get("team_id", team) == team
+        return self._members[user]
