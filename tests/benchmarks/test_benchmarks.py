@@ -69,7 +69,10 @@ def test_the_models_words_are_told_from_the_bots_own(markdown: str, words: bool)
 
 
 def test_the_footprint_of_a_tree_counts_every_process_and_none_that_is_gone():
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+    waiting = [sys.executable, "-c", "print(1, flush=True); input()"]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        child.stdout.readline()  # now it is the program, and no longer the fork of this one
         pids = footprint.tree(child.pid)
         assert child.pid in pids
         assert "input()" in footprint.command(child.pid)
