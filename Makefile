@@ -19,7 +19,7 @@ test: .venv/.development prometheus alertmanager ## the whole test suite, on rea
 check: .venv/.development prometheus ## lint, types, layers, Prometheus configuration
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy sre_bot sandbox scripts tests sre_bot_slack.py sre_mcp_server.py
+	@.venv/bin/mypy sre_bot sandbox scripts tests benchmarks sre_bot_slack.py sre_mcp_server.py
 	@.venv/bin/lint-imports
 	@promtool check config config/prometheus.yml
 

@@ -65,8 +65,10 @@ class Stack:
     async def __aexit__(self, *_: object) -> None:
         await self._parts.aclose()
 
-    async def start_bot(self) -> None:
-        """Start the bot, or start it again after it ended."""
+    async def start_bot(self, settings: Mapping[str, str] | None = None) -> None:
+        """Start the bot, or start it again after it ended; with other `bot_settings` where some are given."""
+        if settings is not None:
+            self._bot_settings = dict(settings)
         self.bot = await Child.start(
             "bot",
             [sys.executable, str(ROOT / "sre_bot_slack.py")],

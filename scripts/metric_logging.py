@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT))
 
 from aiohttp import web  # noqa: E402 - the checkout is not an installed package
 
+from sandbox.fleet.demand import REQUESTS_PER_SECOND  # noqa: E402
 from sandbox.fleet.deployments import DeploymentRecord  # noqa: E402
 from sandbox.fleet.environment import DeployError  # noqa: E402
 from sandbox.fleet.fleet import Fleet  # noqa: E402
@@ -25,6 +26,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8000, help="0: any free port, printed when ready")
     parser.add_argument("--env-file", type=Path, default=ROOT / "config" / "api-server.env")
     parser.add_argument("--state-dir", type=Path, default=ROOT / "var" / "fleet", help="keeps the deployments")
+    parser.add_argument(
+        "--requests-per-second", type=float, default=REQUESTS_PER_SECOND, help="of the clients, on average"
+    )
     parser.add_argument("--seed", type=int, help="replay the same pauses and work of requests")
     return parser.parse_args()
 
@@ -34,7 +38,7 @@ async def run(arguments: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    fleet = Fleet(Random(arguments.seed))
+    fleet = Fleet(Random(arguments.seed), arguments.requests_per_second)
     server = FleetServer(fleet, DeploymentRecord(arguments.state_dir), arguments.env_file)
     runner = web.AppRunner(server.application(), access_log=None)
     await runner.setup()

@@ -37,14 +37,14 @@ class Demand:
         return self.route == CHECKOUT
 
 
-def draw_demands(random: Random) -> Iterator[Demand]:
-    """An endless Poisson stream of requests, REQUESTS_PER_SECOND on average."""
+def draw_demands(random: Random, per_second: float = REQUESTS_PER_SECOND) -> Iterator[Demand]:
+    """An endless Poisson stream of requests, `per_second` on average."""
     number = 0
     while True:
         number += 1
         yield Demand(
             number=number,
-            pause_s=random.expovariate(REQUESTS_PER_SECOND),
+            pause_s=random.expovariate(per_second),
             route=CHECKOUT if random.random() < CHECKOUT_SHARE else random.choice(READS),
             luck=random.random(),
             api_query=_around_one(random),

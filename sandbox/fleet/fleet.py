@@ -14,7 +14,7 @@ from contextlib import suppress
 from random import Random
 
 from sandbox.fleet.database import PROCESSORS, Database
-from sandbox.fleet.demand import Demand, draw_demands
+from sandbox.fleet.demand import REQUESTS_PER_SECOND, Demand, draw_demands
 from sandbox.fleet.environment import Environment, parse_environment
 from sandbox.fleet.logbook import Logbook
 from sandbox.fleet.measurements import CpuMeter, Measurements
@@ -40,7 +40,7 @@ FIXED_ENVIRONMENTS = {
 class Fleet:
     """All services, their database and their clients in one event loop."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, per_second: float = REQUESTS_PER_SECOND) -> None:
         self.database = Database(Measurements(CpuMeter(cores=PROCESSORS)), Logbook("postgres"))
         self.api = Service("api-server", self.database, self._handle_api)
         self.payment = Service("payment-svc", self.database, self._handle_payment)
@@ -48,7 +48,7 @@ class Fleet:
         self.services = {service.name: service for service in (self.api, self.payment, self.auth)}
         self.clients = Measurements(CpuMeter(cores=1))
         self.versions: dict[str, str] = {}
-        self._demands = draw_demands(random)
+        self._demands = draw_demands(random, per_second)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
