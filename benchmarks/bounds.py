@@ -171,14 +171,16 @@ async def _count(http: aiohttp.ClientSession, prometheus: str, query: str) -> fl
 
 
 async def _push(http: aiohttp.ClientSession, loki: str) -> None:
-    """LINES lines of the last minutes: a few messages over and over, and every fourth line one that is like no other."""
+    """LINES lines of the last minutes: a few messages over and over, and every fourth line is like no other."""
     now = time.time_ns()
-    words = random.Random(1)  # noqa: S311  (the same lines in every run)
+    words = random.Random(1)  # the same lines in every run
     for start in range(0, LINES, PUSHED):
         streams: dict[str, list[list[str]]] = defaultdict(list)
         for number in range(start, start + PUSHED):
             message = MESSAGES[number % 4].format(n=number) or " ".join(words.choices(WORDS, k=8))
             streams[SERVICES[number % 4]].append([str(now - number * 2_000_000), message])
-        labels = {"detected_level": "error"}
-        body = [{"stream": {"service_name": each, **labels}, "values": values} for each, values in streams.items()]
+        body = [
+            {"stream": {"service_name": service, "detected_level": "error"}, "values": values}
+            for service, values in streams.items()
+        ]
         await post(http, f"{loki}/loki/api/v1/push", {"streams": body})
