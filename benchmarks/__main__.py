@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import conversations, demo, fleet, latency, mcp_servers
+from benchmarks import conversations, demo, fleet, latency, mcp_servers, tools
 from benchmarks.machine import describe_machine
 from benchmarks.tables import Table
 
@@ -12,10 +12,11 @@ MEASUREMENTS: dict[str, Callable[[int], list[Table]]] = {
     "latency": latency.measure,
     "conversations": conversations.measure,
     "mcp": mcp_servers.measure,
+    "tools": tools.measure,
     "fleet": fleet.measure,
     "demo": demo.measure,
 }
-RUNS = {"latency": 3, "conversations": 2, "mcp": 7, "fleet": 2, "demo": 1}
+RUNS = {"latency": 3, "conversations": 2, "mcp": 7, "tools": 5, "fleet": 2, "demo": 1}
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import venv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -94,7 +94,7 @@ def _cells(starts: Sequence[Start]) -> list[str]:
     ]
 
 
-def start_once(command: Sequence[str]) -> Start:
+def start_once(command: Sequence[str], environment: Mapping[str, str] = ENVIRONMENT) -> Start:
     """Start a server, initialize it, list its tools, close its input and see how it ends."""
     inherited = {key: os.environ[key] for key in INHERITED if key in os.environ}
     began = time.monotonic()
@@ -103,7 +103,7 @@ def start_once(command: Sequence[str]) -> Start:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=inherited | ENVIRONMENT,
+        env={**inherited, **environment},
     )
     watchdog = threading.Timer(ANSWER_TIMEOUT, process.kill)
     watchdog.start()

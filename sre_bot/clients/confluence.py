@@ -89,6 +89,7 @@ class Confluence:
             auth=(settings.user_email, settings.api_token.get_secret_value()),
             headers={"Accept": "application/json"},
             transport=transport,
+            outside=True,
         )
         self.space = settings.space_key
 

@@ -18,6 +18,7 @@ MAX_BODY = 4 << 20
 """Bytes of one answer that are read, decompressed. About 100,000 samples of Prometheus: far more than anyone reads."""
 
 _TIMEOUT = httpx2.Timeout(15.0, connect=3.0, pool=5.0)
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _HTML_READ = 10_000  # characters
 _OWN_WORDS = 400  # characters of an error body that are passed on
 
@@ -33,6 +34,8 @@ class HttpService:
         headers: sent with every request.
         transport: replaces the network, for tests.
         max_body: bytes of one answer that are read.
+        outside: it is somebody's cloud, which a company may reach through its proxy only: HTTP_PROXY, HTTPS_PROXY and
+            NO_PROXY count. For systems inside they are ignored.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class HttpService:
         headers: Mapping[str, str] | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
         max_body: int = MAX_BODY,
+        outside: bool = False,
     ) -> None:
         self.name = name
         self._setting = setting
@@ -53,6 +57,8 @@ class HttpService:
         self._headers = dict(headers or {})
         self._transport = transport
         self._max_body = max_body
+        # Loopback through a proxy never works, whatever stands in for the cloud there.
+        self._outside = outside and httpx2.URL(base_url).host not in _LOOPBACK
         self._client: httpx2.AsyncClient | None = None
 
     @property
@@ -116,8 +122,7 @@ class HttpService:
             ) from error
 
     def _open(self) -> httpx2.AsyncClient:
-        # Opened late: building a TLS context costs start-up time that every conversation would wait for. Proxy
-        # variables are ignored: these systems stand inside, and loopback through a proxy never works.
+        # Opened late: building a TLS context costs start-up time that every conversation would wait for.
         if self._client is None:
             self._client = httpx2.AsyncClient(
                 base_url=self._base_url,
@@ -125,7 +130,7 @@ class HttpService:
                 headers=self._headers,
                 timeout=_TIMEOUT,
                 transport=self._transport,
-                trust_env=False,
+                trust_env=self._outside,
             )
         return self._client
 

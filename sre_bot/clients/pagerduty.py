@@ -295,7 +295,9 @@ class _Api(HttpService):
             "Authorization": f"Token token={settings.api_key.get_secret_value()}",
             "Content-Type": "application/json",
         }
-        super().__init__("PagerDuty", "PAGERDUTY_API_URL", settings.url, headers=headers, transport=transport)
+        super().__init__(
+            "PagerDuty", "PAGERDUTY_API_URL", settings.url, headers=headers, transport=transport, outside=True
+        )
         self._from = {"From": settings.from_email}
 
     async def write(self, method: str, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401  (any JSON)

@@ -58,7 +58,13 @@ class Postmortems:
     def __init__(self, store: PageStore) -> None:
         self._store = store
 
-    @tool(Access.NOTIFY, title="Publish a post-mortem", progress="Publishing the post-mortem {title}", timeout=60)
+    @tool(
+        Access.NOTIFY,
+        title="Publish a post-mortem",
+        progress="Publishing the post-mortem {title}",
+        timeout=60,
+        check="confluence_list_postmortems",
+    )
     async def confluence_create_postmortem(
         self,
         title: str,

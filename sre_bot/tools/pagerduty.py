@@ -86,7 +86,13 @@ class PagerDutyIncidents:
     def __init__(self, pager: Pager) -> None:
         self._pager = pager
 
-    @tool(Access.NOTIFY, title="Page the on-call", progress="Paging the on-call: {title}", timeout=60)
+    @tool(
+        Access.NOTIFY,
+        title="Page the on-call",
+        progress="Paging the on-call: {title}",
+        timeout=60,
+        check="pagerduty_list_incidents",
+    )
     async def pagerduty_create_incident(
         self,
         title: Annotated[str, Field(max_length=_TITLE_LIMIT)],
@@ -113,6 +119,7 @@ class PagerDutyIncidents:
         title="Update a PagerDuty incident",
         progress="PagerDuty incident {incident}: {action|adding a note}",
         timeout=60,
+        check="pagerduty_get_incident",
     )
     async def pagerduty_update_incident(
         self,

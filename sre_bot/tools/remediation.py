@@ -63,6 +63,7 @@ class Remediation:
         title="Change configuration",
         progress="Setting {key}={value} for {service}",
         timeout=_DEADLINE,
+        check="read_service_config and get_service_health",
     )
     async def update_service_config(
         self,
@@ -86,7 +87,13 @@ class Remediation:
                 done.append(await self._apply(service, old, new))
         return "\n".join(done)
 
-    @tool(Access.CHANGE, title="Redeploy", progress="Redeploying {service}", timeout=_DEADLINE)
+    @tool(
+        Access.CHANGE,
+        title="Redeploy",
+        progress="Redeploying {service}",
+        timeout=_DEADLINE,
+        check="get_recent_deployments and get_service_health",
+    )
     async def redeploy_service(self, service: str, expected_hash: SeenHash = None) -> str:
         """Redeploy a service with its present configuration."""
         known = self._catalog.service(service)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from sre_bot.errors import SreBotError
+from sre_bot.errors import BadRequest, SreBotError
 
 SOFT_LIMIT = 12_000
 """Characters of a result where the tool asks for no other limit."""
@@ -59,6 +59,7 @@ class ToolSpec:
     progress: str
     timeout: float
     limit: int
+    check: str
     arguments: type[BaseModel]
     method: Callable[..., Awaitable[str]]
 
@@ -90,7 +91,7 @@ M = TypeVar("M", bound=Callable[..., Awaitable[str]])
 
 
 def tool(
-    access: Access, *, title: str, progress: str, timeout: float = 20.0, limit: int = SOFT_LIMIT
+    access: Access, *, title: str, progress: str, timeout: float = 20.0, limit: int = SOFT_LIMIT, check: str = ""
 ) -> Callable[[M], M]:
     """Mark an async method as a tool.
 
@@ -100,6 +101,7 @@ def tool(
         progress: the line that Slack shows meanwhile, see `ToolSpec.describe_call`.
         timeout: seconds, below the client's own.
         limit: characters of the result, at most HARD_LIMIT.
+        check: for a tool that writes, the tools that tell what it did when its answer is lost.
     """
 
     def mark(method: M) -> M:
@@ -109,6 +111,7 @@ def tool(
             "progress": progress,
             "timeout": timeout,
             "limit": min(limit, HARD_LIMIT),
+            "check": check,
         }
         return method
 
@@ -133,6 +136,7 @@ class Tool:
         # Models send null for what they leave out; a parameter that has a default means that by it.
         given = {key: value for key, value in arguments.items() if value is not None}
         try:
+            _refuse_half_characters(spec, given)
             values = spec.arguments.model_validate(given)
             async with asyncio.timeout(spec.timeout):
                 text = await spec.method(
@@ -144,10 +148,7 @@ class Tool:
         except SreBotError as error:
             return _failure(str(error))
         except TimeoutError:
-            return _failure(
-                f"{spec.name} timed out after {spec.timeout:g} s and was stopped. Ask for less: a shorter range, "
-                f"a narrower query or one service."
-            )
+            return _failure(f"{spec.name} timed out after {spec.timeout:g} s and was stopped. {_after_deadline(spec)}")
         except Exception as error:  # noqa: BLE001  (top level of a call: nothing may end the server)
             reference = secrets.token_hex(4)
             _log.error("%s failed, reference %s", spec.name, reference, exc_info=error)
@@ -218,6 +219,20 @@ def _explain(spec: ToolSpec, error: ValidationError) -> str:
         f"{name} (required)" if field.is_required() else name for name, field in spec.arguments.model_fields.items()
     )
     return f"{spec.name} was not run: {'; '.join(lines)}. Arguments: {known or 'none'}."
+
+
+def _refuse_half_characters(spec: ToolSpec, given: Mapping[str, Any]) -> None:
+    """Refuse text that no system can be sent; to replace it would change what was meant."""
+    for name, value in given.items():
+        if name in spec.arguments.model_fields and isinstance(value, str) and _well_formed(value) != value:
+            raise BadRequest(f"{spec.name} was not run: {name}: holds half of a character (a lone surrogate).")
+
+
+def _after_deadline(spec: ToolSpec) -> str:
+    if spec.access is Access.READ:
+        return "Ask for less: a shorter range, a narrower query or one service."
+    look = f"look with {spec.check}" if spec.check else "look at what it would have changed"
+    return f"Its outcome is UNKNOWN: it may have taken effect, wholly or in part. Before you repeat it, {look}."
 
 
 def _failure(text: str) -> Answer:

@@ -1,4 +1,4 @@
-"""Any arguments to any tool, and any JSON from PagerDuty: a result or a clear error, bounded, never a defect."""
+"""Any JSON from PagerDuty: a result or a clear error, bounded, never a defect."""
 
 import asyncio
 import copy
@@ -25,25 +25,6 @@ ORDINARY: dict[str, dict[str, Any]] = {
     "pagerduty_get_incident": {"incident": "1"},
     "pagerduty_list_incidents": {},
 }
-PLAUSIBLE = st.sampled_from(
-    [
-        "1",
-        "#1",
-        "../x",
-        "acknowledge",
-        "resolve",
-        "high",
-        "open",
-        "-1h",
-        "now",
-        "a\x00b",
-        "\n",
-        "\ud800",
-        "9" * 400,
-        1,
-        0,
-    ]
-)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=30),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -105,19 +86,6 @@ def check(answer: Answer) -> None:
 @pytest.mark.parametrize("name", list(SPECS))
 def test_an_ordinary_call_succeeds_with_these_answers(name: str) -> None:
     assert not asyncio.run(call(name, ORDINARY[name], ANSWERS)).is_error
-
-
-@pytest.mark.parametrize("name", list(SPECS))
-@examples(max_examples=100, deadline=None)
-@given(data=st.data())
-def test_any_arguments_give_a_bounded_result_or_a_clear_error(name: str, data: st.DataObject) -> None:
-    known = dict.fromkeys(SPECS[name].schema["properties"], PLAUSIBLE | JSON)
-    arguments = data.draw(
-        st.fixed_dictionaries({}, optional=known)
-        | st.dictionaries(st.sampled_from(list(known)) | st.text(max_size=10), JSON, max_size=4)
-    )
-    check(asyncio.run(call(name, arguments, ANSWERS)))
-    assert "\n" not in SPECS[name].describe_call(arguments)
 
 
 @pytest.mark.parametrize("name", list(SPECS))

@@ -8,6 +8,7 @@ import pytest
 from pydantic import Field
 
 from sre_bot.errors import BadRequest
+from sre_bot.tools.offer import describe_tools
 from sre_bot.tools.spec import HARD_LIMIT, SOFT_LIMIT, Access, Answer, Tool, specs_of, tool
 
 
@@ -30,7 +31,7 @@ class Kitchen:
         """Ring the bell."""
         raise BadRequest("no bell")
 
-    @tool(Access.CHANGE, title="Burn", progress="Burning", timeout=0.01)
+    @tool(Access.CHANGE, title="Burn", progress="Burning", timeout=0.01, check="smell")
     async def burn(self, how: str) -> str:
         """Burn it."""
         if how == "slowly":
@@ -112,6 +113,11 @@ async def test_wrong_arguments_are_all_named_with_those_that_exist_and_nothing_r
     assert "pydantic" not in answer.text
 
 
+async def test_text_that_no_system_can_be_sent_is_refused_and_not_replaced() -> None:
+    answer = await call("taste", dish="soup\ud83d")
+    assert answer == Answer("taste was not run: dish: holds half of a character (a lone surrogate).", is_error=True)
+
+
 async def test_a_missing_argument_is_named() -> None:
     assert (await call("burn")).text == "burn was not run: how is required. Arguments: how (required)."
 
@@ -123,7 +129,33 @@ async def test_our_own_errors_are_told_as_they_are() -> None:
 async def test_a_call_beyond_its_deadline_is_stopped_and_says_so() -> None:
     answer = await call("burn", how="slowly")
     assert answer.is_error
-    assert "burn timed out after 0.01 s and was stopped" in answer.text
+    assert answer.text == (
+        "burn timed out after 0.01 s and was stopped. Its outcome is UNKNOWN: it may have taken effect, wholly or in "
+        "part. Before you repeat it, look with smell."
+    )
+
+
+async def test_a_read_beyond_its_deadline_says_how_to_ask_for_less() -> None:
+    class Slow:
+        @tool(Access.READ, title="Wait", progress="Waiting", timeout=0.01)
+        async def wait(self) -> str:
+            """Wait."""
+            await asyncio.Event().wait()
+            return ""
+
+    (spec,) = specs_of(Slow)
+    answer = await Tool(spec, Slow()).call({})
+    assert answer.is_error
+    assert answer.text.endswith("was stopped. Ask for less: a shorter range, a narrower query or one service.")
+
+
+def test_every_tool_that_writes_names_tools_that_tell_what_it_did() -> None:
+    specs = describe_tools()
+    readers = {spec.name for spec in specs if spec.access is Access.READ}
+    for spec in specs:
+        looks = set(spec.check.split(" and ")) - {""}
+        assert bool(looks) == (spec.access is not Access.READ), spec.name
+        assert looks <= readers, spec.name
 
 
 async def test_a_defect_gives_its_type_and_a_reference_and_only_the_log_has_the_rest(

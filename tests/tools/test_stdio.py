@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -144,6 +145,49 @@ def test_bytes_that_are_no_protocol_do_not_end_the_server_with_a_traceback() -> 
     ended = finish("this is not JSON\n{}\n[1,2]\n")
     assert ended.returncode == 0
     assert "Traceback" not in ended.stderr
+
+
+def test_calls_of_a_shape_that_is_no_call_are_answered_with_an_error_and_the_next_one_works() -> None:
+    # Parameters that are no object make no message of the protocol: the SDK passes those over.
+    wrongs: list[Any] = [[], ["x"], "x", 7, True]
+    names: list[Any] = [7, None, [], {}, "", "x" * 100_000, "../list_metrics"]
+    shapes = [
+        *({"name": "list_metrics", "arguments": wrong} for wrong in wrongs),
+        *({"name": name, "arguments": {}} for name in names),
+        *({}, {"arguments": {}}),
+    ]
+    calls = [{"id": number, "method": "tools/call", "params": shape} for number, shape in enumerate(shapes, 1)]
+    opening = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    process = subprocess.Popen(
+        [sys.executable, SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(), cwd="/"
+    )
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    assert process.stdin
+    assert process.stdout
+
+    def send(message: dict[str, Any]) -> None:
+        assert process.stdin
+        process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+        process.stdin.flush()
+
+    send({"id": 0, "method": "initialize", "params": opening})
+    process.stdout.readline()
+    send({"method": "notifications/initialized"})
+    for number, params in enumerate(([], "x"), 100):
+        send({"id": number, "method": "tools/call", "params": params})
+    for call in calls:
+        send(call)
+        answer = json.loads(process.stdout.readline())
+        assert answer["id"] == call["id"]
+        assert "error" in answer or answer["result"]["isError"], call
+        assert len(json.dumps(answer)) < 5_000
+        assert "Traceback" not in json.dumps(answer)
+    send({"id": 999, "method": "tools/list"})
+    assert json.loads(process.stdout.readline())["result"]["tools"]
+    process.stdin.close()
+    assert process.wait() == 0
+    watchdog.cancel()
 
 
 @pytest.mark.parametrize(
