@@ -69,6 +69,7 @@ class AgentOptions:
         self._allowed = [f"mcp__{SERVER_NAME}__{name}" for name in read_tools]
         self.scratch = scratch_of(settings)
         settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _remove_left_over(settings.state_dir)
         self._mcp_file = settings.state_dir / f"mcp-{os.getpid()}.json"
         _write_private(self._mcp_file, json.dumps({"mcpServers": {SERVER_NAME: self._server()}}))
 
@@ -145,6 +146,24 @@ def prepare_environment(settings: Settings) -> None:
 
 def _inherited() -> dict[str, str]:
     return {name: os.environ[name] for name in INHERITED if name in os.environ}
+
+
+def _remove_left_over(folder: Path) -> None:
+    """Remove the MCP files of bots that were killed: nobody needs the credentials in them."""
+    for path in folder.glob("mcp-*.json"):
+        pid = path.stem.removeprefix("mcp-")
+        if pid.isdecimal() and not _runs(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -7,7 +7,6 @@ to two at once: twenty at once on two cores made every tool process miss its sta
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import OrderedDict
@@ -79,7 +78,7 @@ class SessionPool:
     async def give_back(self, session: Session) -> None:
         """The run is over; the session stays warm for its thread for a while."""
         self._lent.discard(session)
-        if not session.alive:
+        if not session.alive or self._is_swollen(session):
             await session.close()
             return
         self._idle[session.id] = (session, time.monotonic())
@@ -88,12 +87,15 @@ class SessionPool:
 
     async def close(self) -> None:
         """End every process, also one that is still lent."""
-        if self._tending:
-            self._tending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._tending
-        await asyncio.gather(*(session.close() for session in self.sessions))
-        self._options.close()
+        try:
+            if self._tending:
+                self._tending.cancel()
+                await asyncio.gather(self._tending, return_exceptions=True)
+            closing = (session.close() for session in self.sessions)
+            for error in filter(None, await asyncio.gather(*closing, return_exceptions=True)):
+                log.error("a session did not end cleanly: %r", error)
+        finally:
+            self._options.close()
 
     async def _start(self, session_id: UUID, *, resume: bool) -> Session:
         client = ClaudeSDKClient(self._options.for_session(session_id, resume=resume))
@@ -103,15 +105,12 @@ class SessionPool:
 
     async def _take_idle(self, session_id: UUID) -> Session | None:
         session, _ = self._idle.pop(session_id, (None, 0.0))
-        if session is None or (session.alive and await session.check()):
-            return session
-        await session.close()
-        return None
+        return session if session and await _usable(session) else None
 
     async def _take_spare(self) -> Session | None:
         while self._spares:
             spare = self._spares.pop(0)
-            if _fresh(spare) and await spare.check():
+            if _fresh(spare) and await _usable(spare):
                 return spare
             await spare.close()
         return None
@@ -121,19 +120,26 @@ class SessionPool:
         await oldest.close()
 
     async def _make_room(self) -> None:
-        """End idle sessions until one more may be started.
+        """End idle sessions, then spares, until one more may be started.
 
         Raises:
             AgentBusy: what runs needs all the memory.
         """
-        while self._held() > self._house.memory_mb << 20:
-            if not self._idle:
+        while self._is_full():
+            if self._idle:
+                await self._end_oldest()
+            elif self._spares:
+                await self._spares.pop().close()
+            else:
                 raise AgentBusy("The sessions that run need all the memory I may use (SRE_MEMORY_MB). Ask again soon.")
-            await self._end_oldest()
 
-    def _held(self) -> int:
-        """Bytes of memory that all sessions hold."""
-        return sum(resident_bytes(session.pid) for session in self.sessions)
+    def _is_full(self) -> bool:
+        """Whether all sessions together hold more memory than they may."""
+        return sum(resident_bytes(session.pid) for session in self.sessions) > self._house.memory_mb << 20
+
+    def _is_swollen(self, session: Session) -> bool:
+        """Whether one session holds more memory than one may."""
+        return resident_bytes(session.pid) > self._house.session_memory_mb << 20
 
     @property
     def sessions(self) -> list[Session]:
@@ -144,18 +150,21 @@ class SessionPool:
         """Replace spares that died or grew old, end what was idle too long or grew too large, sweep the scratch."""
         sweep_at = 0.0
         while True:
-            await self._retire()
-            await self._stop_swollen()
-            await self._refill()
-            if time.monotonic() > sweep_at:
-                await asyncio.to_thread(self._options.scratch.sweep)
-                sweep_at = time.monotonic() + SWEEP_EVERY
+            try:
+                await self._retire()
+                await self._stop_swollen()
+                await self._refill()
+                if time.monotonic() > sweep_at:
+                    sweep_at = time.monotonic() + SWEEP_EVERY
+                    await asyncio.to_thread(self._options.scratch.sweep)
+            except Exception:  # the top level of the pool: sessions must be looked after whatever became of this round
+                log.exception("a round of looking after the sessions failed; the next one follows")
             await asyncio.sleep(TEND_EVERY)
 
     async def _refill(self) -> None:
-        while len(self._spares) < self._bounds.spare_sessions:
+        """Start spares while there is memory to spare: a session that a thread may come back to is worth more."""
+        while len(self._spares) < self._bounds.spare_sessions and not self._is_full():
             try:
-                await self._make_room()
                 self._spares.append(await self._start(uuid4(), resume=False))
             except AgentError as error:
                 log.warning("no spare session: %s", error)
@@ -167,14 +176,26 @@ class SessionPool:
         retired = [self._idle.pop(key)[0] for key in over]
         retired += [spare for spare in self._spares if not _fresh(spare)]
         self._spares = [spare for spare in self._spares if _fresh(spare)]
-        for session in retired:
-            await session.close()
+        await asyncio.gather(*(session.close() for session in retired))
 
     async def _stop_swollen(self) -> None:
         limit = self._house.session_memory_mb
         for session in tuple(self._lent):
-            if resident_bytes(session.pid) > limit << 20:
+            if session.alive and self._is_swollen(session):
+                session.give_up()
                 await session.stop(Outcome.LIMITED, f"The run needed more than {limit} MB (SRE_SESSION_MEMORY_MB).")
+
+
+async def _usable(session: Session) -> bool:
+    """Whether a session that waited may be lent. One that may not is closed, and so is one whose taker is cancelled."""
+    try:
+        if session.alive and await session.check():
+            return True
+    except BaseException:
+        await session.close()
+        raise
+    await session.close()
+    return False
 
 
 def _fresh(spare: Session) -> bool:

@@ -6,8 +6,11 @@ so everything here may go once nobody uses it: by age, and the oldest first when
 """
 
 import logging
+import os
+import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +58,12 @@ class Scratch:
         return self._make("tmp")
 
     def sweep(self, now: float | None = None) -> Swept:
-        """Remove what is old, then the oldest until the rest is small enough; what may be in use stays."""
+        """Remove what is old, then the oldest until the rest is small enough; what may be in use stays.
+
+        Sessions write and remove files meanwhile: what vanishes or cannot be removed is passed over.
+        """
         now = now or time.time()
+        unused = [path for modified, path in self._folders() if now - modified > IN_USE]
         removed = 0
         kept: list[tuple[float, int, Path]] = []
         for modified, size, path in sorted(self._files()):
@@ -68,25 +75,32 @@ class Scratch:
         for modified, size, path in kept:
             if total <= self.max_bytes or now - modified < IN_USE:
                 break
-            removed += _remove(path)
-            total -= size
-        self._remove_empty_folders()
+            if _remove(path):
+                removed += 1
+                total -= size
+        for path in unused:
+            with suppress(OSError):  # it is not empty
+                path.rmdir()
         if total > self.max_bytes:
             log.warning("%s holds %d MB although it was swept; sessions in use need it", self.folder, total >> 20)
         return Swept(removed, total)
 
     def _files(self) -> Iterator[tuple[float, int, Path]]:
         for place in SWEPT:
-            for path in (self.folder / place).rglob("*"):
-                if path.is_file() and not path.is_symlink():
-                    status = path.stat()
-                    yield status.st_mtime, status.st_size, path
+            for folder, _, names in os.walk(self.folder / place):  # it passes over a folder that vanishes
+                for path in (Path(folder, name) for name in names):
+                    with suppress(OSError):
+                        status = path.lstat()
+                        if stat.S_ISREG(status.st_mode):
+                            yield status.st_mtime, status.st_size, path
 
-    def _remove_empty_folders(self) -> None:
+    def _folders(self) -> Iterator[tuple[float, Path]]:
+        """When something was last added to or removed from each folder, the innermost first."""
         for place in SWEPT:
-            for path in sorted((self.folder / place).rglob("*"), reverse=True):
-                if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
-                    path.rmdir()
+            for folder, names, _ in os.walk(self.folder / place, topdown=False):
+                for path in (Path(folder, name) for name in names):
+                    with suppress(OSError):
+                        yield path.lstat().st_mtime, path
 
     def _make(self, name: str) -> Path:
         path = self.folder / name
@@ -94,6 +108,8 @@ class Scratch:
         return path
 
 
-def _remove(path: Path) -> int:
-    path.unlink(missing_ok=True)
-    return 1
+def _remove(path: Path) -> bool:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        return True
+    return False

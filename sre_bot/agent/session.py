@@ -8,6 +8,7 @@ tools are not connected is never used: an answer without tools would be a guess.
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
@@ -20,9 +21,13 @@ from sre_bot.agent.stream import Describe, RunStream
 from sre_bot.errors import SessionLost, ToolsUnavailable
 from sre_bot.settings import RunSettings
 
+log = logging.getLogger(__name__)
+
 CONNECT_TIMEOUT = 60.0  # seconds: a cold start took up to 6 s on two loaded cores; a minute means that it is broken
 CHECK_TIMEOUT = 2.0  # seconds: a healthy process answers within milliseconds
 INTERRUPT_TIMEOUT = 10.0  # seconds: an interrupt was answered within 0.1 s in every state
+INSIST_EVERY = 0.3  # seconds between two interrupts of one run
+BUDGET_RESERVE = 0.5  # of a run's budget; a process with less of it left is not asked again
 
 
 class Session:
@@ -38,6 +43,8 @@ class Session:
     def __init__(self, session_id: UUID, client: ClaudeSDKClient, bounds: RunSettings, describe: Describe) -> None:
         self.id = session_id
         self.started = time.monotonic()
+        # Process id of the CLI; the SDK has no public name for it, and forgets it when it disconnects.
+        self.pid = int(client._transport._process.pid)  # type: ignore[union-attr]
         self._client = client
         self._bounds = bounds
         self._describe = describe
@@ -45,6 +52,7 @@ class Session:
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
         self._reader = asyncio.create_task(self._pump(), name=f"session {session_id}")
         self._stopping: tuple[Outcome, str] | None = None
+        self._insisting: asyncio.Task[None] | None = None
         self._unanswered: set[str] = set()
         self._given_up = False
 
@@ -53,10 +61,9 @@ class Session:
         """Whether the process still runs and can be asked."""
         return not (self._given_up or self._reader.done())
 
-    @property
-    def pid(self) -> int:
-        """Process id of the CLI, for measurements; the SDK has no public name for it."""
-        return int(self._client._transport._process.pid)  # type: ignore[union-attr]
+    def give_up(self) -> None:
+        """Never lend it again: the run in flight goes on to its end, then the thread is resumed in a new process."""
+        self._given_up = True
 
     async def ask(self, prompt: str, prompt_id: UUID) -> AsyncIterator[Event]:
         """Send one prompt and yield what happens, ending with `RunEnded`.
@@ -81,7 +88,7 @@ class Session:
                     if not self._settle(cast(ResultMessage, message)):
                         yield Notice(event.reason) if event.reason else TextBreak()
                         continue
-                    self._spent_usd += event.cost_usd or 0.0
+                    self._count(cast(ResultMessage, message), event)
                     yield self._explain(event)
                     return
                 yield event
@@ -95,13 +102,9 @@ class Session:
         return True
 
     async def stop(self, outcome: Outcome = Outcome.STOPPED, reason: str = "Stopped.") -> None:
-        """End the run in flight; `ask()` then ends with this outcome and reason."""
+        """End the run in flight; `ask()` then ends with this outcome and reason. Does not wait for that end."""
         self._stopping = (outcome, reason)
-        try:
-            async with asyncio.timeout(INTERRUPT_TIMEOUT):
-                await self._client.interrupt()
-        except (TimeoutError, ClaudeSDKError):
-            await self.close()
+        self._insisting = asyncio.create_task(self._insist(self._stopping), name=f"stop of {self.id}")
 
     async def check(self) -> bool:
         """Whether the process answers and its tools are connected."""
@@ -120,6 +123,17 @@ class Session:
         self._messages.put_nowait(None)
         with contextlib.suppress(ClaudeSDKError):
             await self._client.disconnect()
+
+    async def _insist(self, stopping: tuple[Outcome, str]) -> None:
+        """Interrupt until the run has ended: the CLI forgets an interrupt that comes before the turn has begun."""
+        try:
+            async with asyncio.timeout(INTERRUPT_TIMEOUT):
+                while self._unanswered and self._stopping is stopping:
+                    await self._client.interrupt()
+                    await asyncio.sleep(INSIST_EVERY)
+        except Exception:  # the top level of a stop: the SDK raises bare exceptions too, and a run must end
+            log.warning("session %s could not be interrupted, so its process is ended", self.id, exc_info=True)
+            await self.close()
 
     async def _send(self, prompt: str, prompt_id: UUID) -> None:
         try:
@@ -141,6 +155,13 @@ class Session:
         self._unanswered = left
         return not left
 
+    def _count(self, result: ResultMessage, end: RunEnded) -> None:
+        """Add up what the process has cost: `max_budget_usd` bounds a process, and ours is the bound of one run."""
+        self._spent_usd += end.cost_usd or 0.0
+        left = self._bounds.max_cost_usd - self._spent_usd
+        if result.subtype == "error_max_budget_usd" or left < BUDGET_RESERVE * self._bounds.max_cost_usd:
+            self.give_up()
+
     async def _pump(self) -> None:
         """Reads the process's messages into the queue, so that waiting for one can be given up without losing it."""
         try:
@@ -148,22 +169,24 @@ class Session:
                 self._messages.put_nowait(message)
         except ClaudeSDKError:
             pass  # the process died; the None below says so to whoever waits
+        except Exception:  # the top level of reading: the SDK raises bare exceptions too
+            log.warning("session %s cannot be read any more", self.id, exc_info=True)
         self._messages.put_nowait(None)
 
     async def _next(self, stream: RunStream, deadline: float) -> Message | None:
-        """The next message; None when the process is gone. Ends the run when it is silent or late."""
+        """The next message; None when the process is gone. Stops the run when it is silent or late.
+
+        Once it is being stopped there is no other bound here: an interrupt that brings no end closes the process.
+        """
         while True:
             late = deadline - time.monotonic()
             patience = late if stream.tools_running else min(late, self._bounds.silence)
             try:
-                async with asyncio.timeout(max(0.0, patience)):
+                async with asyncio.timeout(None if self._stopping else max(0.0, patience)):
                     return await self._messages.get()
             except TimeoutError:
-                if self._stopping:  # it did not even answer the interrupt
-                    await self.close()
-                    return None
-                await self.stop(*self._limit(late <= patience))
-                deadline = time.monotonic() + INTERRUPT_TIMEOUT
+                if not self._stopping:
+                    await self.stop(*self._limit(late <= patience))
 
     def _limit(self, late: bool) -> tuple[Outcome, str]:
         if late:

@@ -56,7 +56,9 @@ class HouseSettings(Group):
     """What the agent's processes may hold on this machine, all together."""
 
     memory_mb: PositiveInt = Field(
-        4096, alias="SRE_MEMORY_MB", description="MB of memory for all sessions; above it idle ones end, new ones wait"
+        4096,
+        alias="SRE_MEMORY_MB",
+        description="MB of memory for all sessions; above it idle ones end, new are refused",
     )
     session_memory_mb: PositiveInt = Field(
         1024, alias="SRE_SESSION_MEMORY_MB", description="MB of memory for one session; above it its run is ended"

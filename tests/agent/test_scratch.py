@@ -1,6 +1,7 @@
 """Sweeping: what is old goes, then the oldest until the rest is small; what may be in use stays."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,35 @@ def test_what_may_be_in_use_stays_whatever_its_size(scratch: Scratch):
     used = _write(scratch, "home/.claude/projects/used.jsonl", age=IN_USE / 2, size=5000)
     scratch.sweep(NOW)
     assert used.exists()
+
+
+def test_a_folder_that_a_session_has_just_made_stays(scratch: Scratch):
+    fresh = scratch.tmp / "claude-resume-1"
+    fresh.mkdir()
+    scratch.sweep()
+    assert fresh.is_dir()
+
+
+def test_files_and_folders_that_vanish_meanwhile_do_not_end_a_sweep(scratch: Scratch):
+    ended = threading.Event()
+
+    def write_and_remove() -> None:
+        while not ended.is_set():
+            for number in range(50):
+                folder = scratch.tmp / str(number)
+                folder.mkdir()
+                (folder / "file").touch()
+                (folder / "file").unlink()
+                folder.rmdir()
+
+    session = threading.Thread(target=write_and_remove)
+    session.start()
+    try:
+        for _ in range(300):
+            scratch.sweep()
+    finally:
+        ended.set()
+        session.join()
 
 
 def test_nothing_outside_the_swept_places_is_touched(scratch: Scratch, tmp_path: Path):

@@ -119,6 +119,59 @@ async def test_stop_ends_a_run_at_once_and_the_session_can_be_asked_again(model,
     await session.close()
 
 
+async def test_stop_in_the_first_instants_of_a_run_ends_it_too(model, make_pool):
+    await model.pace(chars_per_second=20)
+    await model.script("QUESTION", *[{"text": "A fairly long answer that takes its time. " * 8}] * 20)
+    pool = make_pool()
+    session = await pool.take(None)
+    for instants in range(8):
+        asking = asyncio.create_task(run(session, "QUESTION"))
+        for _ in range(1 + instants):
+            await asyncio.sleep(0)
+        await session.stop()
+        _, end = await asking
+        assert end.outcome is Outcome.STOPPED
+        await pool.give_back(session)
+        session = await pool.take(session.id)
+    await session.close()
+
+
+async def test_prompts_that_the_process_still_holds_after_a_stop_are_not_taken_for_later_ones(model, make_pool):
+    await model.pace(chars_per_second=40)
+    await model.script("FIRST", {"text": "A fairly long answer that takes its time. " * 8})
+    pool = make_pool()
+    session = await pool.take(None)
+    events: list[Event] = []
+    async for event in session.ask("FIRST", uuid4()):
+        events.append(event)
+        if len(events) == 1:
+            assert await session.steer("SECOND", uuid4())
+            assert await session.steer("THIRD", uuid4())
+            await session.stop()
+    end = events[-1]
+    assert isinstance(end, RunEnded)
+    assert (end.outcome, session.alive) == (Outcome.STOPPED, False)
+    await pool.give_back(session)
+    await model.pace(chars_per_second=0)
+    again = await pool.take(session.id)
+    assert again is not session
+    await model.script("FOURTH", {"text": "To the fourth."})
+    _, end = await run(again, "FOURTH")
+    assert (end.outcome, end.answer) == (Outcome.ANSWERED, "To the fourth.")
+    await again.close()
+
+
+async def test_a_run_that_takes_too_long_is_ended_with_its_cost_and_the_session_goes_on(model, make_pool):
+    await model.pace(chars_per_second=20)
+    await model.script("QUESTION", {"text": "word " * 200})
+    session = await make_pool(SRE_RUN_TIMEOUT="1.5").take(None)
+    _, end = await run(session, "QUESTION")
+    assert (end.outcome, session.alive) == (Outcome.LIMITED, True)
+    assert "SRE_RUN_TIMEOUT" in end.reason
+    assert end.cost_usd is not None
+    await session.close()
+
+
 async def test_a_silent_model_ends_the_run_with_what_was_said_so_far(model, make_pool):
     await model.fault(kind="hang_mid", count=1)
     await model.script("QUESTION", {"text": "The first half is known. The second half is not."})
