@@ -49,7 +49,7 @@ def measure(runs: int) -> list[Table]:
         for count, case in cases.items():
             with tempfile.TemporaryDirectory(prefix="sre-bot-bench-") as folder:
                 asyncio.run(_measure(Path(folder), count, case))
-            print(f"  {count} at once: {case}", file=sys.stderr, flush=True)
+            print(f"  {count} at once: {case.answered} of {case.asked} answered so far", file=sys.stderr, flush=True)
     return tabulate(cases, runs)
 
 

@@ -5,6 +5,7 @@ Nothing is polled for them, so the measuring does not blur what it measures.
 """
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,9 @@ from sandbox.stack import Stack
 from sandbox.terminal import WORKING, is_complete
 
 WRITES = ("chat.postMessage", "chat.update")
-OWN_LINES = (WORKING, "ℹ️", "- ", "_", "⚠️", "🛑")  # noqa: RUF001  (signs that the bot uses)
-"""How lines begin that the bot writes itself: notices, tool calls, the end."""
+OWN_LINES = (WORKING, "ℹ️", "- ", "⚠️", "🛑")  # noqa: RUF001  (signs that the bot uses)
+"""How lines begin that the bot writes itself: notices, tool calls, a bad end."""
+FOOTER = re.compile(r"_\d+ tool calls? · ")
 LOOK_EVERY = 0.5  # seconds; only to learn that a reply has ended, no figure depends on it
 
 
@@ -28,7 +30,8 @@ class Shown:
     @property
     def has_words(self) -> bool:
         """Whether the model has said something: a line that is none of the bot's own."""
-        return any(line.strip() and not line.startswith(OWN_LINES) for line in self.markdown.splitlines())
+        lines = [line for line in self.markdown.splitlines() if line.strip() and not FOOTER.match(line)]
+        return any(not line.startswith(OWN_LINES) for line in lines)
 
 
 async def await_answer(stack: Stack, ts: str, patience: float) -> None:

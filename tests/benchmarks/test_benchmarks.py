@@ -58,6 +58,8 @@ async def test_a_warm_and_a_cold_mention_are_measured_beside_each_other(tmp_path
     [
         ("⏳ _Working on it …_", False),
         ("ℹ️ _As many investigations run as I may hold at once._\n\n⏳ _Working on it …_", False),  # noqa: RUF001
+        ("⚠️ **The model's API refused the key (401).**\n\n_0 tool calls · 1 s_", False),
+        ("_Words in italics are words._\n\n⏳ _Working on it …_", True),
         ("- 🔄 Checking the health\n\n⏳ _Working on it …_", False),
         ("ℹ️ _Yours is in line._\n\nChecking the health first.\n\n⏳ _Working on it …_", True),  # noqa: RUF001
     ],
@@ -67,10 +69,14 @@ def test_the_models_words_are_told_from_the_bots_own(markdown: str, words: bool)
 
 
 def test_the_footprint_of_a_tree_counts_every_process_and_none_that_is_gone():
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+    waiting = "import sys; print('ready', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", waiting]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        assert child.stdout.readline() == b"ready\n"
         pids = footprint.tree(child.pid)
         assert child.pid in pids
-        assert "input()" in footprint.command(child.pid)
+        assert "stdin.read" in footprint.command(child.pid)
         assert footprint.shared_fairly_mb(pids) > 0
     assert footprint.shared_fairly_mb(pids) == 0
     assert footprint.cpu_seconds(pids) == 0
