@@ -178,8 +178,8 @@ def tabulate(answers: Answers) -> Table:
     rows.append(_sum("**the playbook's, where both answer**", [each for each in both if each[0].part == "playbook"]))
     rows.append(_sum("**all, where both answer**", [each for each in both if each[0].part != "shown"]))
     note = (
-        f"Everybody is asked after {BROKEN_FOR:.0f} s of the incident, so that the range is not full yet. The course at "
-        "our own resolution is in no sum. *Calls* is what the model writes to ask: tools and arguments."
+        f"Everybody is asked after {BROKEN_FOR:.0f} s of the incident, so that the range is not full yet. The course "
+        "at our own resolution is in no sum. *Calls* is what the model writes to ask: tools and arguments."
     )
     header = ["question", "our call", "ours, characters", "peer", "peer, characters", "ours / peer", "calls"]
     return Table("What the questions of an investigation put into the model's context", header, rows, note)
