@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from mcp import Client
 
@@ -58,7 +59,7 @@ class Question:
     ours: Call
     peer: Peer | None = None
     theirs: Sequence[Call] = ()
-    playbook: bool = True
+    part: Literal["playbook", "besides", "shown"] = "playbook"  # what is only shown is in no sum
 
 
 def questions(now: float) -> list[Question]:
@@ -86,7 +87,7 @@ def questions(now: float) -> list[Question]:
             Call("query_metrics", {"query": ERROR_RATIO, "start": "-15m"}),
             PROMETHEUS,
             [Call("execute_range_query", {"query": ERROR_RATIO, "step": f"{READ_STEP}s", **window})],
-            playbook=False,
+            part="shown",
         ),
         Question(
             "runbook with its figures",
@@ -99,14 +100,14 @@ def questions(now: float) -> list[Question]:
             Call("pagerduty_list_incidents", {}),
             PAGERDUTY,
             [Call("list_incidents", {"statuses": ["triggered", "acknowledged"]})],
-            playbook=False,
+            part="besides",
         ),
         Question(
             "earlier post-mortems",
             Call("confluence_list_postmortems", {}),
             ATLASSIAN,
             [Call("confluence_search", {"query": 'space = "SRE" AND label = "postmortem"'})],
-            playbook=False,
+            part="besides",
         ),
     ]
 
@@ -174,11 +175,11 @@ def tabulate(answers: Answers) -> Table:
     """A row for each question, and the sums of those that both sides answered: the playbook's, and all."""
     both = [(q, our, found) for q, our, found in answers if found and not any(each.failed for each in (our, *found))]
     rows = [_row(*each, answered=each in both) for each in answers]
-    rows.append(_sum("**the playbook's, where both answer**", [each for each in both if each[0].playbook]))
-    rows.append(_sum("**all, where both answer**", both))
+    rows.append(_sum("**the playbook's, where both answer**", [each for each in both if each[0].part == "playbook"]))
+    rows.append(_sum("**all, where both answer**", [each for each in both if each[0].part != "shown"]))
     note = (
-        f"Everybody is asked after {BROKEN_FOR:.0f} s of the incident, so that the range is not full yet. *Calls* is "
-        "what the model writes to ask: tools and arguments."
+        f"Everybody is asked after {BROKEN_FOR:.0f} s of the incident, so that the range is not full yet. The course "
+        "at our own resolution is in no sum. *Calls* is what the model writes to ask: tools and arguments."
     )
     header = ["question", "our call", "ours, characters", "peer", "peer, characters", "ours / peer", "calls"]
     return Table("What the questions of an investigation put into the model's context", header, rows, note)

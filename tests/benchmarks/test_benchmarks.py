@@ -69,13 +69,14 @@ def test_the_models_words_are_told_from_the_bots_own(markdown: str, words: bool)
 
 
 def test_the_footprint_of_a_tree_counts_every_process_and_none_that_is_gone():
-    waiting = [sys.executable, "-c", "print(1, flush=True); input()"]
-    with subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    waiting = "import sys; print('ready', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", waiting]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout
-        child.stdout.readline()  # now it is the program, and no longer the fork of this one
+        assert child.stdout.readline() == b"ready\n"
         pids = footprint.tree(child.pid)
         assert child.pid in pids
-        assert "input()" in footprint.command(child.pid)
+        assert "stdin.read" in footprint.command(child.pid)
         assert footprint.shared_fairly_mb(pids) > 0
     assert footprint.shared_fairly_mb(pids) == 0
     assert footprint.cpu_seconds(pids) == 0

@@ -1,5 +1,7 @@
 """The comparison of the tools with packaged servers runs without them, and counts what a model reads."""
 
+from typing import Any
+
 from mcp.types import CallToolResult, TextContent
 
 from benchmarks import investigation, tools
@@ -23,8 +25,8 @@ def test_a_model_reads_the_structured_twin_of_a_result_and_of_an_error_the_text(
 
 
 def test_only_questions_that_both_sides_answered_are_summed():
-    def answer(words: str, ours: int, theirs: list[int], *, failed: bool = False, playbook: bool = True):
-        question = Question(words, Call("a", {}), PROMETHEUS, [Call("b", {})], playbook)
+    def answer(words: str, ours: int, theirs: list[int], *, failed: bool = False, part: Any = "playbook"):
+        question = Question(words, Call("a", {}), PROMETHEUS, [Call("b", {})], part)
         return question, Outcome("x" * ours, False, 0), [Outcome("x" * size, failed, 0) for size in theirs]
 
     rows = investigation.tabulate(
@@ -32,10 +34,11 @@ def test_only_questions_that_both_sides_answered_are_summed():
             answer("both", 10, [20, 30]),
             answer("nobody", 7, []),
             answer("a failure", 7, [1], failed=True),
-            answer("beside the playbook", 10, [50], playbook=False),
+            answer("beside the playbook", 10, [50], part="besides"),
+            answer("a variation", 10, [90], part="shown"),
         ]
     ).rows
-    assert [row[5] for row in rows] == ["20%", "", "", "20%", "**20%**", "**20%**"]
+    assert [row[5] for row in rows] == ["20%", "", "", "20%", "11%", "**20%**", "**20%**"]
     assert [(row[2], row[4]) for row in rows[-2:]] == [("10", "50"), ("20", "100")]
 
 
