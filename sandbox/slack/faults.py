@@ -1,19 +1,20 @@
 """Faults that a test orders: the next calls of a method go wrong in a chosen way.
 
 `drop_before` loses the request, `drop_after` loses the answer to a request that took effect: the two look
-alike from outside, which is the point.
+alike from outside, which is the point. So do `error` and `error_after`. `too_long` refuses content above a length.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-KINDS = ("drop_before", "drop_after", "ratelimited", "http_500", "slow", "error")
+KINDS = ("drop_before", "drop_after", "ratelimited", "http_500", "slow", "error", "error_after", "too_long")
 
 
 @dataclass
 class Fault:
-    """One order; `method` may be `*`, `delay` and `retry_after` are seconds."""
+    """One order; `method` may be `*`, `delay` and `retry_after` are seconds, `limit` is characters."""
 
     method: str
     kind: str
@@ -21,10 +22,16 @@ class Fault:
     retry_after: int = 1
     delay: float = 1.0
     error: str = "internal_error"
+    limit: int = 2_000
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind of fault: {self.kind!r}; there are {', '.join(KINDS)}")
+
+    def finds_too_long(self, args: dict[str, Any]) -> bool:
+        """Whether it refuses a call for the length of its content, blocks counted as they were sent."""
+        content = args.get("markdown_text") or args.get("blocks") or args.get("text") or ""
+        return self.kind == "too_long" and len(str(content)) > self.limit
 
 
 class Faults:

@@ -25,6 +25,9 @@ from sre_bot.slack.mrkdwn import plain
 log = logging.getLogger(__name__)
 
 POST_EVENT = "sre_bot_post"
+UNCERTAIN = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+"""Slack's codes for trouble of its own; of the first two it says that a part of the call may have been applied."""
+
 NOTIFICATION_LIMIT = 150  # characters: about what a phone shows of a notification
 
 
@@ -45,13 +48,14 @@ class Outbox:
 
     Args:
         client: the Web API; its retry handlers must not repeat a call whose answer was lost.
+        speed: above 1 only where "Slack" is a stand-in whose clock runs as much faster.
     """
 
-    def __init__(self, client: AsyncWebClient) -> None:
+    def __init__(self, client: AsyncWebClient, speed: float = 1.0) -> None:
         self._client = client
-        self._updates = AsyncLimiter(10, 15.0)
-        self._progress = AsyncLimiter(5, 15.0)
-        self._posts: defaultdict[str, AsyncLimiter] = defaultdict(lambda: AsyncLimiter(2, 2.0))
+        self._updates = AsyncLimiter(10, 15.0 / speed)
+        self._progress = AsyncLimiter(5, 15.0 / speed)
+        self._posts: defaultdict[str, AsyncLimiter] = defaultdict(lambda: AsyncLimiter(2, 2.0 / speed))
         self._uncertain: set[str] = set()
 
     async def post(self, channel: str, thread_ts: str, page: reply.Page, key: str) -> str:
@@ -61,7 +65,8 @@ class Outbox:
             channel: id of the channel.
             thread_ts: timestamp of the thread's first message.
             page: what it says; defused here.
-            key: the same for every attempt at this message; an earlier attempt that arrived is found by it.
+            key: the same for every attempt at this message; an earlier attempt that arrived is found by it, and
+                made to say what `page` says now.
 
         Raises:
             SlackRefused: it will not be posted as it is.
@@ -69,6 +74,8 @@ class Outbox:
         """
         if key in self._uncertain:
             found = await self._find(channel, thread_ts, key)
+            if found:
+                await self.update(channel, found, lambda: page)
             self._uncertain.discard(key)
             if found:
                 return found
@@ -140,19 +147,20 @@ def _content(page: reply.Page) -> dict[str, Any]:
 
 
 async def answer(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
-    """Slack's answer, or one of our errors: a server error leaves open whether the call was applied."""
+    """Slack's answer, or one of our errors: trouble on Slack's side leaves open whether the call was applied."""
     try:
-        answer = await call
+        given = await call
     except SlackApiError as error:
         status = error.response.status_code
         if status == 429:
             raise RateLimited("Slack limits our rate.", float(error.response.headers.get("Retry-After", 1))) from error
-        if status >= 500:
-            raise Unreachable(f"Slack answered {status}.") from error
-        raise SlackRefused(refusal(error)) from error
+        code = refusal(error)
+        if status >= 500 or code in UNCERTAIN:
+            raise Unreachable(f"Slack answered {status} ({code}).") from error
+        raise SlackRefused(code) from error
     except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
         raise Unreachable(f"Slack did not answer ({type(error).__name__}).") from error
-    return dict(answer.data) if isinstance(answer.data, dict) else {}
+    return dict(given.data) if isinstance(given.data, dict) else {}
 
 
 def refusal(error: SlackApiError) -> str:

@@ -15,6 +15,7 @@ from sre_bot.agent.events import (
 )
 
 WORKING = "⏳ _Working on it …_"
+BELOW = "↪️ _Answered below._"
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class ReplyText:
     """Text, tool lines and notices in the order in which they happened.
 
     A reply has sections: what is said after somebody else spoke belongs below their words, in a message of its own.
+    A section in which nothing was said keeps its place, since its message stands above those words already.
     """
 
     _sections: list[list[str | _Tool]] = field(default_factory=lambda: [[]])
@@ -60,15 +62,20 @@ class ReplyText:
             case Notice(text):
                 parts += [f"ℹ️ _{text}_", ""]  # noqa: RUF001  (the sign that people know)
             case Steered():
-                self._sections.append([])
+                self._begin_section()
             case RunEnded():
                 self._end = event
 
     def render(self) -> list[str]:
-        """The sections as Markdown, as they should look now; one that is empty is left out."""
+        """The sections as Markdown, as they should look now; none is empty."""
         sections = [_render(parts) for parts in self._sections]
         sections[-1].append(self._footer(self._end) if self._end else WORKING)
-        return ["\n\n".join(blocks) for blocks in sections if blocks]
+        return ["\n\n".join(blocks) for blocks in sections]
+
+    def _begin_section(self) -> None:
+        if not _render(self._sections[-1]):
+            self._sections[-1].append(BELOW)
+        self._sections.append([])
 
     def _append(self, text: str) -> None:
         parts = self._sections[-1]

@@ -8,6 +8,7 @@ Everyone in a channel sees an edited message grow; Slack's native streaming show
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -28,8 +29,6 @@ GIVE_UP = 900.0  # seconds after the end of a run during which its last words ar
 PAGE_BUDGET = 9_000  # weighted bytes of a message; below the sizes at which messages were refused in the field
 SMALLEST_BUDGET = 1_000
 TOO_LONG = frozenset({"msg_too_long", "msg_blocks_too_long", "msg_blocks_too_many"})
-PASSING = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
-"""Slack's codes for trouble of its own, which may be over at the next attempt."""
 
 Posted = Callable[[str], Awaitable[None]]
 """Told the timestamp of every message that a reply consists of."""
@@ -45,10 +44,18 @@ class LiveReply:
         key: names this reply; its messages are found by it after a lost answer.
         on_posted: told of every message posted.
         tick: seconds between two updates.
+        clock: seconds, from any start, by which it gives up.
     """
 
     def __init__(
-        self, outbox: Outbox, channel: str, thread_ts: str, key: str, on_posted: Posted, tick: float = TICK
+        self,
+        outbox: Outbox,
+        channel: str,
+        thread_ts: str,
+        key: str,
+        on_posted: Posted,
+        tick: float = TICK,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._outbox = outbox
         self._channel = channel
@@ -56,6 +63,8 @@ class LiveReply:
         self._key = key
         self._on_posted = on_posted
         self._tick = tick
+        self._clock = clock
+        self._give_up = math.inf  # when to, by the clock; known once the run has ended
         self._text = ReplyText()
         self._posted: list[tuple[str, Page]] = []  # each message's timestamp, and what Slack has of it
         self._budget = PAGE_BUDGET
@@ -66,15 +75,23 @@ class LiveReply:
     def show(self, event: Event) -> None:
         """Take an event in; returns at once."""
         self._text.add(event)
+        if self._text.ended:
+            self._give_up = self._clock() + GIVE_UP
         self._changed.set()
 
     async def settle(self) -> None:
-        """Wait until Slack shows the whole reply, or until that has failed for `GIVE_UP` seconds."""
+        """Wait until Slack shows the whole reply, or until that has failed for `GIVE_UP` seconds; never raises."""
         await self._writer
 
     async def _write(self) -> None:
+        try:
+            await self._follow()
+        except Exception:  # the top level of a reply: nobody who waits for its end may get its troubles
+            log.exception("reply %s is undeliverable", self._key)
+
+    async def _follow(self) -> None:
+        """Bring Slack to the state of the text whenever that changes, until the run is over and all is shown."""
         passes = failures = 0
-        give_up = 0.0
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -82,9 +99,9 @@ class LiveReply:
             try:
                 await self._reconcile()
             except BackendError as error:
-                give_up = give_up if failures else time.monotonic() + GIVE_UP
-                if ended and (time.monotonic() > give_up or not self._worth_another_try(error)):
-                    log.error("reply %s could not be completed: %s", self._key, error)
+                worth = self._worth_another_try(error)
+                if ended and (not worth or self._clock() > self._give_up):
+                    log.error("reply %s is undeliverable: %s", self._key, error)
                     return
                 log.warning("reply %s: %s; trying again", self._key, error)
                 failures += 1
@@ -120,14 +137,13 @@ class LiveReply:
         return [Page(text, running=number == last and not self._text.ended) for number, text in enumerate(texts)]
 
     def _page(self, number: int) -> Page:
+        """A message as it should be now; one that is to go stays as it is until then."""
         pages = self._pages()
-        return pages[min(number, len(pages) - 1)]
+        return pages[number] if number < len(pages) else self._posted[number][1]
 
     def _worth_another_try(self, error: BackendError) -> bool:
         """Whether the text may yet arrive; where a message is too long, the pages become shorter."""
-        if not isinstance(error, SlackRefused):
-            return True
-        if error.code in TOO_LONG and self._budget > SMALLEST_BUDGET:
+        if isinstance(error, SlackRefused) and error.code in TOO_LONG and self._budget > SMALLEST_BUDGET:
             self._budget //= 2
             return True
-        return error.code in PASSING
+        return not isinstance(error, SlackRefused)

@@ -21,7 +21,7 @@ from sre_bot.agent.events import (
     ToolStarted,
 )
 from sre_bot.slack.outbox import Outbox
-from sre_bot.slack.writer import LiveReply
+from sre_bot.slack.writer import GIVE_UP, LiveReply
 
 END = RunEnded(Outcome.ANSWERED, "", "", 0.0123, 4.2, 1)
 
@@ -33,11 +33,24 @@ class Thread:
         self.slack = slack
         self.ts = ts
         self.posted: list[str] = []
+        self.trouble: Exception | None = None  # what telling of a message runs into
+        self.now = 0.0
         self.outbox = Outbox(client)
-        self.reply = LiveReply(self.outbox, slack.channel, ts, f"turn:{uuid4()}", self._note, tick=0.02)
+        self.reply = LiveReply(
+            self.outbox, slack.channel, ts, f"turn:{uuid4()}", self._note, tick=0.02, clock=lambda: self.now
+        )
 
     async def _note(self, ts: str) -> None:
+        if self.trouble:
+            raise self.trouble
         self.posted.append(ts)
+
+    async def calls(self, method: str, count: int, **facts: Any) -> None:
+        """Wait until so many calls of a method have had an answer with these facts in its note."""
+        called = 0
+        while called < count:
+            calls = (await self.slack.look("calls", method=method))["calls"]
+            called = sum("status" in call and facts.items() <= call.items() for call in calls)
 
     async def tell(self, *events: Event) -> list[str]:
         """Show events and give the Markdown of the bot's messages when all is settled."""
@@ -53,6 +66,11 @@ async def thread(slack) -> AsyncIterator[Thread]:
     token = slack.world["tokens"]["bot"]
     client = AsyncWebClient(token=token, base_url=f"{slack.url}/api/", retry_handlers=handlers)
     yield Thread(slack, client, await slack.say("500 errors?"))
+
+
+async def _until_posted(thread: Thread, count: int = 1) -> None:
+    while len(thread.posted) < count:
+        await thread.slack.replies(thread.ts)
 
 
 async def test_a_reply_shows_text_tools_and_footer_in_the_order_of_their_happening(thread):
@@ -80,20 +98,19 @@ async def test_a_reply_shows_text_tools_and_footer_in_the_order_of_their_happeni
 
 
 async def test_the_first_sign_is_there_before_the_model_has_said_anything(thread, slack):
-    while not (replies := await slack.replies(thread.ts)):
-        pass
+    await _until_posted(thread)
+    replies = await slack.replies(thread.ts)
     assert "Working on it" in replies[0]["markdown"]
     await thread.tell(END)
     assert thread.posted == [replies[0]["ts"]]
 
 
-@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "ratelimited", "http_500"])
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "ratelimited", "http_500", "error_after"])
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
 async def test_a_failed_call_leaves_one_message_with_the_whole_text(thread, slack, method, kind):
     await slack.order("faults", method=method, kind=kind, count=2)
     thread.reply.show(TextDelta("Half "))
-    while not thread.posted:
-        await slack.replies(thread.ts)
+    await _until_posted(thread)
     texts = await thread.tell(TextDelta("and whole."), END)
     assert len(texts) == 1
     assert texts[0].startswith("Half and whole.")
@@ -107,11 +124,71 @@ async def test_an_answer_over_every_limit_arrives_whole_in_several_messages(thre
     assert [together.count(f"Paragraph {number}:") for number in range(60)] == [1] * 60
 
 
+async def test_a_post_that_was_stored_and_answered_with_an_error_is_not_repeated(thread, slack):
+    await slack.order("faults", method="chat.postMessage", kind="error_after", count=1)
+    texts = await thread.tell(TextDelta("Once."), END)
+    await thread.calls("chat.postMessage", 1)
+    assert [text.split("\n")[0] for text in texts] == ["Once."]
+
+
+async def test_a_post_whose_answer_was_lost_says_what_came_meanwhile(thread, slack):
+    await slack.order("faults", method="chat.postMessage", kind="drop_after", count=1)
+    await thread.calls("chat.postMessage", 1, fault="drop_after")
+    (text,) = await thread.tell(TextDelta("Said while nobody knew."), END)
+    assert text.startswith("Said while nobody knew.")
+
+
+LIMIT = 3_000
+
+
+async def _refuse_long_messages(slack: Any) -> None:
+    for method in ("chat.update", "chat.postMessage"):
+        await slack.order("faults", method=method, kind="too_long", limit=LIMIT, count=1_000)
+
+
 async def test_a_refused_length_is_answered_with_shorter_messages(thread, slack):
-    await slack.order("faults", method="chat.update", kind="error", error="msg_too_long", count=1)
-    await slack.order("faults", method="chat.postMessage", kind="error", error="msg_too_long", count=1)
+    await _refuse_long_messages(slack)
     texts = await thread.tell(TextDelta("word " * 1600), END)
+    assert len(texts) > 2
+    assert max(map(len, texts)) < LIMIT
     assert " ".join(texts).count("word") == 1600
+
+
+async def test_a_length_refused_while_the_run_goes_on_does_not_freeze_the_reply(thread, slack):
+    await _until_posted(thread)
+    await _refuse_long_messages(slack)
+    thread.reply.show(TextDelta("word " * 1600))
+    while "".join(message["markdown"] for message in await slack.replies(thread.ts)).count("word") < 1600:
+        pass
+    await thread.tell(END)
+
+
+async def test_an_outage_that_began_long_before_the_end_does_not_shorten_the_patience_after_it(thread, slack):
+    await _until_posted(thread)
+    await slack.order("faults", method="chat.update", kind="http_500", count=4)
+    thread.reply.show(TextDelta("The pool is full."))
+    await thread.calls("chat.update", 3, fault="http_500")
+    thread.now += GIVE_UP + 1
+    (text,) = await thread.tell(END)
+    await thread.calls("chat.update", 4, fault="http_500")
+    assert text.startswith("The pool is full.\n")
+    assert text.endswith("$0.01_")
+
+
+async def test_the_last_words_are_given_up_a_time_after_the_end(thread, slack, caplog):
+    await _until_posted(thread)
+    await slack.order("faults", method="chat.update", kind="http_500", count=1_000)
+    thread.reply.show(END)
+    thread.now += GIVE_UP + 1
+    await thread.tell()
+    assert "is undeliverable: Slack answered 500" in caplog.text
+
+
+async def test_whatever_breaks_a_reply_ends_in_the_log_and_not_in_who_waits_for_it(thread, caplog):
+    thread.trouble = RuntimeError("a disk is on fire")
+    await thread.tell(END)
+    assert "is undeliverable" in caplog.text
+    assert "a disk is on fire" in caplog.text
 
 
 async def test_an_outage_delays_the_answer_and_loses_nothing(thread, slack):
@@ -122,11 +199,18 @@ async def test_an_outage_delays_the_answer_and_loses_nothing(thread, slack):
 
 async def test_what_is_said_after_somebody_spoke_stands_below_their_words(thread, slack):
     thread.reply.show(TextDelta("The pool is full."))
-    while not thread.posted:
-        await slack.replies(thread.ts)
+    await _until_posted(thread)
     spoken = await slack.say("and auth-svc?", thread_ts=thread.ts)
     texts = await thread.tell(Steered(), TextDelta("auth-svc is fine."), END)
     assert [text.split("\n")[0] for text in texts] == ["The pool is full.", "auth-svc is fine."]
+    assert thread.posted[0] < spoken < thread.posted[1]
+
+
+async def test_who_speaks_before_the_first_words_is_answered_below_too(thread, slack):
+    await _until_posted(thread)
+    spoken = await slack.say("and auth-svc?", thread_ts=thread.ts)
+    texts = await thread.tell(Steered(), TextDelta("Both are fine."), END)
+    assert [text.split("\n")[0] for text in texts] == ["↪️ _Answered below._", "Both are fine."]
     assert thread.posted[0] < spoken < thread.posted[1]
 
 
@@ -135,8 +219,7 @@ async def test_only_the_last_message_of_a_running_reply_has_a_stop_button(thread
         return ["stop_run" in str(message["blocks"]) for message in messages]
 
     thread.reply.show(TextDelta("word " * 3000))
-    while len(thread.posted) < 2:
-        await slack.replies(thread.ts)
+    await _until_posted(thread, 2)
     while buttons(await slack.replies(thread.ts)) != [False, True]:
         pass
     await thread.tell(END)

@@ -153,6 +153,26 @@ async def test_a_dropped_connection_hides_whether_the_message_was_stored(slack: 
     assert [call.get("fault") for call in calls] == [kind, None]
 
 
+async def test_an_error_after_the_fact_hides_that_the_message_was_stored(slack: Slack) -> None:
+    await slack.order("faults", method="chat.postMessage", kind="error_after", error="fatal_error")
+    with pytest.raises(SlackApiError, match="fatal_error"):
+        await slack.bot.chat_postMessage(channel="C0INCIDENTS", text="x")
+    assert len((await slack.read("channel", channel="#incidents"))["messages"]) == 1
+    (call,) = (await slack.read("calls", method="chat.postMessage"))["calls"]
+    assert (call["ok"], call["error"], call["fault"]) == (False, "fatal_error", "error_after")
+
+
+@pytest.mark.parametrize(
+    "content", [{"text": "x" * 101}, {"blocks": [section("x" * 101)]}, {"markdown_text": "x" * 101}]
+)
+async def test_an_ordered_limit_refuses_what_is_longer_and_nothing_else(slack: Slack, content: Json) -> None:
+    await slack.order("faults", method="chat.postMessage", kind="too_long", limit=100, count=9)
+    with pytest.raises(SlackApiError, match="msg_too_long"):
+        await slack.bot.api_call("chat.postMessage", json={"channel": "C0INCIDENTS", **content})
+    await slack.bot.chat_postMessage(channel="C0INCIDENTS", text="x" * 100)
+    assert await slack.violations() == []
+
+
 async def test_an_ordered_429_has_its_retry_after_and_ends_with_its_count(slack: Slack) -> None:
     await slack.order("faults", method="chat.postMessage", kind="ratelimited", count=2, retry_after=60)
     for _ in range(2):

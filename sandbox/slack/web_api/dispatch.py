@@ -46,7 +46,9 @@ class Dispatcher:
             note["fault"] = fault.kind
         if fault and fault.kind == "slow":
             await asyncio.sleep(fault.delay)
-        response = self._ordered(fault, note) or await self._perform(name, request, note)
+        response = self._ordered(fault, note) or await self._perform(name, request, note, fault)
+        if fault and fault.kind == "error_after" and note["ok"]:
+            response = _refusal(note, Refused(fault.error))
         note["status"], note["duration_ms"] = response.status, round((time.time() - note["time"]) * 1000, 1)
         if fault and fault.kind in ("drop_before", "drop_after"):
             _hang_up(request)
@@ -65,10 +67,12 @@ class Dispatcher:
                 return _refusal(note, Refused(fault.error))
         return None
 
-    async def _perform(self, name: str, request: web.Request, note: Json) -> web.Response:
+    async def _perform(self, name: str, request: web.Request, note: Json, fault: Fault | None) -> web.Response:
         try:
             token, args = await _read(request)
             note["args"] = args
+            if fault and fault.finds_too_long(args):
+                return _refusal(note, Refused("msg_too_long"))
             result = await self._call(name, token, args, str(request.url.origin()))
         except Refused as refused:
             if refused.error in CARELESS:
