@@ -24,10 +24,13 @@ _DISGUISE = re.compile(
     re.IGNORECASE,
 )
 
+# Some readers drop a backslash wherever it stands.
+_BROADCASTS = "|".join(r"\\*".join(word) for word in ("channel", "here", "everyone"))
+
 # Each match ends where the guard goes.
 _LIVE = [
-    re.compile(r"<(?=\s*[!@\#][\s*_~`]*[^\W_])"),  # <!channel> <!subteam^S1> <@U1> <#C1>
-    re.compile(r"(?<![a-z0-9])@(?=[*_~`]*(?:channel|here|everyone)(?![a-z0-9]))", re.IGNORECASE),
+    re.compile(r"<(?=[\s\\]*[!@\#][\s*_~`\\]*[^\W_])"),  # <!channel> <!subteam^S1> <@U1> <#C1>
+    re.compile(rf"(?<![a-z0-9])@(?=[*_~`\\]*(?:{_BROADCASTS})(?![a-z0-9]))", re.IGNORECASE),
     re.compile(r"<(?=(?:javascript|vbscript|data|file):)", re.IGNORECASE),  # an autolink
     # [click](!channel) becomes <!channel|click> in careless converters; the rest are schemes that nobody may click.
     re.compile(r"\](?=\([\s>]*+<?\s*+(?:[!@\#]|(?!(?:https?|mailto):)[a-z][a-z0-9+.\-\s]{0,40}:))", re.IGNORECASE),

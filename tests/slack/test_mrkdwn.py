@@ -188,6 +188,7 @@ def test_no_text_gets_a_control_sequence_into_mrkdwn(markdown):
         "&lt;!channel&gt; &#60;!here> &#x3C;@U1> &amp;lt;!here> &lt!here",
         "<&#33;channel> &commat;here &#64;channel",
         r"<\!channel> \<!here> \@channel",
+        r"&lt;@\0 <!\here @\here @he\re <\!chan\nel>",
         "< !channel> <! channel> <!\nchannel> <!ChAnNeL>",
         "<\u200b!channel> @\u200bhere <!\u00adchannel>",
         "\uff1c!channel> \uff20here <\uff01here>",
