@@ -49,14 +49,15 @@ class SlackPeople:
             except LedgerError as error:
                 log.warning("message %s of turn %s is not recorded: %s", ts, turn_id, error)
 
-        return LiveReply(self._outbox, prompt.channel, prompt.thread_ts, f"turn:{turn_id}", note)
+        return LiveReply(self._outbox, prompt.channel, prompt.thread_ts, _key(turn_id), note)
 
-    async def close_reply(self, channel: str, thread_ts: str, ts: str, reason: str) -> None:
-        """End a message that a crash left open."""
+    async def close_reply(self, channel: str, thread_ts: str, turn_id: UUID, reason: str) -> bool:
+        """End the messages that a crash left open; False where they are complete."""
         try:
-            await close_abandoned(self._reader.client, channel, thread_ts, ts, reason)
+            return await close_abandoned(self._reader.client, channel, thread_ts, _key(turn_id), reason)
         except BackendError as error:
-            log.warning("message %s in %s still looks as if it ran: %s", ts, channel, error)
+            log.warning("a reply in %s %s still looks as if it ran: %s", channel, thread_ts, error)
+            return True
 
     async def say(self, channel: str, thread_ts: str, text: str) -> bool:
         """One message of Markdown in a thread, tried again for a minute while Slack fails."""
@@ -71,3 +72,7 @@ class SlackPeople:
                     return False
                 await asyncio.sleep(pause)
         return False
+
+
+def _key(turn_id: UUID) -> str:
+    return f"turn:{turn_id}"

@@ -1,5 +1,6 @@
 """Ends messages that a crash left looking as if their run went on."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -11,24 +12,50 @@ SIGN = WORKING.strip("⏳ _")  # Slack gives the emphasis back as a style, and m
 HOURGLASSES = frozenset({"hourglass", "hourglass_flowing_sand"})
 
 
-async def close_abandoned(client: AsyncWebClient, channel: str, thread_ts: str, ts: str, reason: str) -> None:
-    """Take the sign of work and the Stop button off a message, and say why nothing more comes.
+async def close_abandoned(client: AsyncWebClient, channel: str, thread_ts: str, key: str, reason: str) -> bool:
+    """Take the sign of work and the Stop button off a reply's messages, and say why nothing more comes.
 
-    What it says otherwise stays: its blocks are read back and sent again, since its Markdown is nowhere any more. A
-    message that shows no sign of work is left alone.
+    They are found by the key in their metadata, since a crash may fall between a post and the note of it in the ledger.
+    What they say otherwise stays: blocks are read back and sent again. A message that shows no sign of work is left
+    alone.
+
+    Args:
+        client: the Web API.
+        channel: id of the channel.
+        thread_ts: timestamp of the thread's first message.
+        key: the reply's key; its messages' keys begin with it.
+        reason: what is said below.
+
+    Returns:
+        False where there are such messages and none of them was open: people see the end of the reply already.
 
     Raises:
         BackendError: Slack did not answer, or refused.
     """
-    call = client.conversations_replies(channel=channel, ts=thread_ts, oldest=ts, latest=ts, inclusive=True, limit=2)
-    page = await answer(call)
-    message = next((message for message in page["messages"] if message["ts"] == ts), None)
-    blocks = message.get("blocks", []) if message else []
+    found = closed = 0
+    cursor = ""
+    while True:
+        call = client.conversations_replies(
+            channel=channel, ts=thread_ts, include_all_metadata=True, limit=200, cursor=cursor
+        )
+        page = await answer(call)
+        for message in page["messages"]:
+            if str(message.get("metadata", {}).get("event_payload", {}).get("key", "")).startswith(f"{key}/"):
+                found += 1
+                closed += await _close(client, channel, message, reason)
+        cursor = page.get("response_metadata", {}).get("next_cursor", "")
+        if not cursor:
+            return closed > 0 or found == 0
+
+
+async def _close(client: AsyncWebClient, channel: str, message: Mapping[str, Any], reason: str) -> bool:
+    blocks = message.get("blocks", [])
     kept = [left for block in blocks if (left := _without_work(block))]
     if kept == blocks:
-        return
+        return False
     notice = {"type": "section", "text": {"type": "mrkdwn", "text": f"⚠️ *{reason}*"}}
-    await answer(client.chat_update(channel=channel, ts=ts, blocks=[*kept, notice], text=reason))
+    await answer(client.chat_update(channel=channel, ts=message["ts"], blocks=[*kept, notice], text=reason))
+    return True
 
 
 def _without_work(block: dict[str, Any]) -> dict[str, Any] | None:
@@ -37,8 +64,9 @@ def _without_work(block: dict[str, Any]) -> dict[str, Any] | None:
         return None
     text = block.get("text")
     if isinstance(text, str):
-        left = "\n".join(line for line in text.split("\n") if SIGN not in line)
-        return {**block, "text": left} if left.strip() or SIGN not in text else None
+        lines = text.split("\n")
+        left = [line for line in lines if SIGN not in line and line.strip() != "⏳"]
+        return {**block, "text": "\n".join(left)} if left == lines or any(map(str.strip, left)) else None
     if isinstance(text, dict):
         left_text = _without_work(text)
         return {**block, "text": left_text} if left_text else None

@@ -53,8 +53,11 @@ class People(Protocol):
     async def open_reply(self, prompt: Prompt, turn_id: UUID) -> Reply:
         """Begin a reply that is visible at once; `turn_id` makes its messages recognisable after a crash."""
 
-    async def close_reply(self, channel: str, thread_ts: str, ts: str, reason: str) -> None:
-        """End a reply that a crash left open, in its last message: what it says stays, `reason` is added."""
+    async def close_reply(self, channel: str, thread_ts: str, turn_id: UUID, reason: str) -> bool:
+        """End a reply that a crash left open: what it says stays, `reason` is added.
+
+        False where people see its end already, so that the crash came between that and the ledger.
+        """
 
     async def say(self, channel: str, thread_ts: str, text: str) -> bool:
         """One message of Markdown in a thread; False where it could not be delivered."""

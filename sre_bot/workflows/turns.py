@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 RESTARTED = "I was restarted while I worked on this. What is written above stands; ask me again to go on."
 AGAIN = "I was restarted before I began; I begin again below."
+SHOWN = "Its end was shown; a crash came before it was recorded."
 STOPPED = "Stopped. Ask me again to go on."
 WITHDRAWN = "The message that asked for this was deleted, so I stopped."
 DRAIN_TIMEOUT = 20.0  # seconds that a shutdown waits for the last words of the turns in flight
@@ -108,12 +109,14 @@ class Turns:
         for turn in await self._ledger.unfinished_turns():
             place = (turn.channel, turn.thread_ts)
             thread = await self._ledger.find_thread(*place)
-            if turn.reply_ts:
-                again = turn.state is TurnState.QUEUED
-                await self._people.close_reply(*place, turn.reply_ts[-1], AGAIN if again else RESTARTED)
-            if turn.state is TurnState.QUEUED and thread:
+            again = turn.state is TurnState.QUEUED
+            open_still = await self._people.close_reply(*place, turn.id, AGAIN if again else RESTARTED)
+            if again and thread:
                 prompt = Prompt(thread.team, *place, turn.prompt_ts, turn.author, turn.prompt)
                 await self._enqueue(thread.id, turn, prompt)
+                continue
+            if not open_still:
+                await self._ledger.end_turn(turn.id, TurnEnd(TurnState.ANSWERED, reason=SHOWN))
                 continue
             if place not in told:
                 told[place] = await self._people.say(*place, RESTARTED)

@@ -24,9 +24,10 @@ class Room:
         self.replies: dict[str, list[Event]] = {}
         self.said: list[str] = []
         self.acknowledged: list[str] = []
-        self.closed: list[tuple[str, str]] = []
+        self.closed: list[tuple[UUID, str]] = []
         self.context = ""
         self.delivers = True
+        self.complete = False
         self.changed = asyncio.Condition()
 
     async def acknowledge(self, prompt: Prompt) -> None:
@@ -35,8 +36,9 @@ class Room:
     async def read_context(self, prompt: Prompt, *, above: bool) -> str:
         return self.context if above else ""
 
-    async def close_reply(self, channel: str, thread_ts: str, ts: str, reason: str) -> None:
-        self.closed.append((ts, reason))
+    async def close_reply(self, channel: str, thread_ts: str, turn_id: UUID, reason: str) -> bool:
+        self.closed.append((turn_id, reason))
+        return not self.complete
 
     async def open_reply(self, prompt: Prompt, turn_id: UUID) -> "Shown":
         self.replies.setdefault(prompt.ts, [])
@@ -276,14 +278,26 @@ async def test_a_reply_that_a_crash_left_open_is_closed(ledger, make_turns, room
     thread = await ledger.thread("C1", "1.0", team="T1", started_by="U1")
     turn = await ledger.queue_turn(thread.id, turn_id=uuid4(), prompt_ts="2.0", author="U1", prompt="QUESTION")
     await ledger.start_turn(turn.id)
-    for ts in ("5.0", "6.0"):
-        await ledger.note_reply(turn.id, ts)
     turns = make_turns()
     turns.recover()
     async with asyncio.timeout(20):
         while await ledger.unfinished_turns():
             await asyncio.sleep(0.02)
-    assert room.closed == [("6.0", RESTARTED)]
+    assert room.closed == [(turn.id, RESTARTED)]
+    await turns.close()
+
+
+async def test_a_turn_whose_end_people_saw_before_a_crash_is_only_recorded(ledger, make_turns, room):
+    thread = await ledger.thread("C1", "1.0", team="T1", started_by="U1")
+    turn = await ledger.queue_turn(thread.id, turn_id=uuid4(), prompt_ts="2.0", author="U1", prompt="QUESTION")
+    await ledger.start_turn(turn.id)
+    room.complete = True
+    turns = make_turns()
+    turns.recover()
+    async with asyncio.timeout(20):
+        while await ledger.unfinished_turns():
+            await asyncio.sleep(0.02)
+    assert room.said == []
     await turns.close()
 
 
