@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sre_bot.errors import LedgerError
 from sre_bot.incidents.approvals import Approvals
 from sre_bot.incidents.database import BUSY_TIMEOUT, Database
+from sre_bot.incidents.deliveries import Deliveries
 from sre_bot.incidents.model import PREDECESSORS, UNFINISHED, IllegalMove, Pruned, Thread, Turn, TurnEnd, TurnState
 from sre_bot.incidents.tables import seen_events, threads, transcript_entries, turns
 from sre_bot.incidents.transcripts import TranscriptStore
@@ -31,6 +32,7 @@ class Ledger:
         self._database = database
         self.transcripts = TranscriptStore(database)
         self.approvals = Approvals(database)
+        self.deliveries = Deliveries(database)
 
     @classmethod
     async def open(cls, url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> Self:

@@ -35,6 +35,7 @@ from typing import Any
 from uuid import UUID
 
 from sre_bot.errors import LedgerError
+from sre_bot.incidents.paging import Urgency
 
 
 class IllegalMove(LedgerError):
@@ -153,6 +154,7 @@ class Thread:
     last_used_at: datetime
     session_id: UUID | None
     session_started_at: datetime | None
+    session_owner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,10 @@ class Turn:
     cost_usd: float | None
     duration_ms: int | None
     tool_calls: int
+    owner: str
+    attempts: int
+    urgency: Urgency
+    stop_requested: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ Only types that SQLite and PostgreSQL share. A change here needs a migration bes
 """
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -22,9 +24,11 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 from sre_bot.incidents.model import ApprovalState, TurnState
+from sre_bot.incidents.paging import IncidentStatus, Urgency
 
 
 class PlainText(TypeDecorator[str]):
@@ -72,6 +76,11 @@ class UuidText(TypeDecorator[UUID]):
         return None if value is None else UUID(value)
 
 
+def _states(states: type[StrEnum], length: int = 16) -> Enum:
+    """A column of one of these words, as plain text: a new word needs no change of the column's type."""
+    return Enum(states, native_enum=False, length=length, values_callable=lambda values: [str(each) for each in values])
+
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -101,6 +110,7 @@ threads = Table(
     Column("last_used_at", UtcDateTime, nullable=False),
     Column("session_id", UuidText),
     Column("session_started_at", UtcDateTime),
+    Column("session_owner", PlainText, nullable=False, server_default=""),  # id of the replica that last spoke in it
     UniqueConstraint("channel", "thread_ts"),
     sqlite_autoincrement=True,  # a pruned thread's id must never come back as another thread's
 )
@@ -113,11 +123,7 @@ turns = Table(
     Column("prompt_ts", PlainText, nullable=False),
     Column("author", PlainText, nullable=False),
     Column("prompt", PlainText, nullable=False),
-    Column(
-        "state",
-        Enum(TurnState, native_enum=False, length=16, values_callable=lambda states: [str(s) for s in states]),
-        nullable=False,
-    ),
+    Column("state", _states(TurnState), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
@@ -127,6 +133,10 @@ turns = Table(
     Column("cost_usd", Float),
     Column("duration_ms", Integer),
     Column("tool_calls", Integer, nullable=False),
+    Column("owner", PlainText, nullable=False, server_default=""),  # id of the replica that has to answer it
+    Column("attempts", Integer, nullable=False, server_default="0"),  # how often it was begun
+    Column("urgency", _states(Urgency), nullable=False, server_default=Urgency.HIGH),
+    Column("stop_requested", Boolean, nullable=False, server_default=false()),  # by a person, on another replica
     UniqueConstraint("thread_id", "prompt_ts"),
     Index(None, "state"),
 )
@@ -141,11 +151,7 @@ approvals = Table(
     Column("arguments", JSON, nullable=False),
     Column("call_hash", String(64), nullable=False),
     Column("file_hash", String(64)),
-    Column(
-        "state",
-        Enum(ApprovalState, native_enum=False, length=16, values_callable=lambda states: [str(s) for s in states]),
-        nullable=False,
-    ),
+    Column("state", _states(ApprovalState), nullable=False),
     Column("proposed_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("decided_at", UtcDateTime),
@@ -171,4 +177,73 @@ transcript_entries = Table(
     Column("entry", JSON, nullable=False),  # JSON, not JSONB: JSONB refuses the NUL that a log line may carry
     UniqueConstraint("project_key", "session_id", "subpath", "uuid"),
     sqlite_autoincrement=True,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),  # its order is the order of arrival
+    Column("key", PlainText, nullable=False, unique=True),
+    Column("source", PlainText, nullable=False),
+    Column("kind", PlainText, nullable=False),
+    Column("changes", JSON, nullable=False),
+    Column("body", PlainText, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("folded_at", UtcDateTime),
+    Column("outcome", PlainText, nullable=False),
+    Index(None, "folded_at"),
+    Index(None, "received_at"),
+    sqlite_autoincrement=True,
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("channel", PlainText, nullable=False),
+    Column("thread_ts", PlainText),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("last_page_at", UtcDateTime, nullable=False),
+    Column("closed_at", UtcDateTime),
+    Column("revision", Integer, nullable=False),
+    Column("shown_revision", Integer, nullable=False),
+    Column("episode", Integer, nullable=False),
+    Column("told_episode", Integer, nullable=False),
+    Column("asked", Integer, nullable=False),
+    Column("asked_at", UtcDateTime),
+    Column("symptoms_asked", JSON, nullable=False),
+    Index(None, "last_page_at"),
+    Index(None, "channel", "thread_ts"),
+    sqlite_autoincrement=True,
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Integer, primary_key=True),  # its order within a case is the order of joining
+    Column("key", PlainText, nullable=False, unique=True),
+    Column("case_id", ForeignKey(cases.c.id), nullable=False, index=True),
+    Column("source", PlainText, nullable=False),
+    Column("title", PlainText, nullable=False),
+    Column("status", _states(IncidentStatus), nullable=False),
+    Column("urgency", _states(Urgency), nullable=False),
+    Column("priority", PlainText, nullable=False),
+    Column("service", PlainText, nullable=False),
+    Column("service_label", PlainText, nullable=False),
+    Column("url", PlainText, nullable=False),
+    Column("group_key", PlainText, nullable=False),
+    Column("assignees", JSON, nullable=False),
+    Column("details", PlainText, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("snapshot_at", UtcDateTime, nullable=False),
+    Column("resolved_at", UtcDateTime),
+    sqlite_autoincrement=True,
+)
+
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("beat_at", UtcDateTime, nullable=False),  # by the database's clock, where several processes share one
 )

@@ -18,7 +18,16 @@ from sre_bot.settings.backends import (
     RemediationSettings,
     ToolSettings,
 )
-from sre_bot.settings.bot import HouseSettings, LedgerSettings, ModelSettings, RunSettings, Settings, SlackSettings
+from sre_bot.settings.bot import (
+    HouseSettings,
+    IncidentSettings,
+    LedgerSettings,
+    ModelSettings,
+    RunSettings,
+    Settings,
+    SlackSettings,
+    WebhookSettings,
+)
 from sre_bot.settings.fields import ROOT
 from sre_bot.settings.reading import load_ledger_settings, load_settings, load_tool_settings, read_environment
 
@@ -29,6 +38,7 @@ __all__ = [
     "DeploymentSettings",
     "FleetSettings",
     "HouseSettings",
+    "IncidentSettings",
     "LedgerSettings",
     "LokiSettings",
     "ModelSettings",
@@ -39,6 +49,7 @@ __all__ = [
     "Settings",
     "SlackSettings",
     "ToolSettings",
+    "WebhookSettings",
     "load_ledger_settings",
     "load_settings",
     "load_tool_settings",

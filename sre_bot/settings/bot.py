@@ -1,12 +1,12 @@
 """What only the bot may know: the model's key, Slack's tokens, and the bounds of its work."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, model_validator
 
 from sre_bot.settings.backends import ToolSettings
-from sre_bot.settings.fields import ROOT, Group, ProjectPath, Url
+from sre_bot.settings.fields import ROOT, ApiKey, ChannelId, Group, ProjectPath, Secrets, Url
 
 
 class LedgerSettings(Group):
@@ -40,6 +40,9 @@ class RunSettings(Group):
         5,
         alias="SRE_MAX_RUNS",
         description="Runs at the same time; each costs about 250 MB. Others wait their turn",
+    )
+    concurrent_in_all: PositiveInt = Field(
+        10, alias="SRE_MAX_RUNS_IN_ALL", description="Runs at the same time in all replicas on one database"
     )
     idle: PositiveFloat = Field(
         300.0, alias="SRE_SESSION_IDLE", description="Seconds a thread's session stays warm after its last answer"
@@ -77,6 +80,83 @@ class SlackSettings(Group):
     bot_token: SecretStr = Field(alias="SLACK_BOT_TOKEN", description="Bot token, `xoxb-…`")
     app_token: SecretStr = Field(alias="SLACK_APP_TOKEN", description="App-level token, `xapp-…`, connections:write")
     api_url: Url = Field("https://slack.com/api", alias="SLACK_API_URL", description="Slack's Web API")
+    incident_channel: ChannelId | None = Field(
+        None,
+        alias="SLACK_INCIDENT_CHANNEL",
+        description="Id of the channel where incidents get their cards (C0123456789); without it none are posted",
+    )
+
+
+class WebhookSettings(Group):
+    """The listener that PagerDuty and Alertmanager call, with /healthz, /readyz and /metrics.
+
+    A route whose secret is not set refuses every delivery and says why.
+    """
+
+    host: str = Field(
+        "127.0.0.1", alias="WEBHOOK_HOST", description="Address to listen on; 0.0.0.0 in a container behind a proxy"
+    )
+    port: int = Field(3000, ge=0, le=65535, alias="WEBHOOK_PORT", description="Port to listen on; 0 for a free one")
+    pagerduty_secrets: Secrets = Field(
+        (),
+        alias="PAGERDUTY_WEBHOOK_SECRET",
+        description="Secret of PagerDuty's webhook subscription; several while rotating, separated by commas",
+    )
+    alertmanager_token: ApiKey | None = Field(
+        None, alias="ALERTMANAGER_WEBHOOK_TOKEN", description="Bearer token that Alertmanager's receiver sends"
+    )
+    alertmanager_username: str | None = Field(
+        None, alias="ALERTMANAGER_WEBHOOK_USERNAME", description="Basic auth user that Alertmanager's receiver sends"
+    )
+    alertmanager_password: SecretStr | None = Field(
+        None, alias="ALERTMANAGER_WEBHOOK_PASSWORD", description="Basic auth password of that user"
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.alertmanager_username) != bool(self.alertmanager_password):
+            raise ValueError("ALERTMANAGER_WEBHOOK_USERNAME and ALERTMANAGER_WEBHOOK_PASSWORD belong together")
+        return self
+
+
+class IncidentSettings(Group):
+    """What happens to an incident by itself, and what it may cost."""
+
+    auto_investigate: bool = Field(
+        default=True, alias="SRE_AUTO_INVESTIGATE", description="Investigate an incident when its card is posted"
+    )
+    storm_window: PositiveFloat = Field(
+        600.0,
+        alias="SRE_STORM_WINDOW",
+        description="Seconds after a page during which a related one joins its card",
+    )
+    ask_again: PositiveFloat = Field(
+        60.0,
+        alias="SRE_ASK_AGAIN",
+        description="Seconds between two questions that the bot asks by itself about one incident",
+    )
+    incident_budget_usd: PositiveFloat = Field(
+        6.0, alias="SRE_INCIDENT_BUDGET_USD", description="US dollars for all runs in one thread"
+    )
+    hour_budget_usd: PositiveFloat = Field(
+        20.0, alias="SRE_HOUR_BUDGET_USD", description="US dollars for all runs of an hour"
+    )
+    day_budget_usd: PositiveFloat = Field(
+        100.0, alias="SRE_DAY_BUDGET_USD", description="US dollars for all runs of 24 hours"
+    )
+    reserve: float = Field(
+        0.25,
+        ge=0,
+        lt=1,
+        alias="SRE_BUDGET_RESERVE",
+        description="Share of the hour's and the day's budget that is kept for high urgency and for people's questions",
+    )
+    retention_days: float = Field(
+        90.0,
+        ge=3,
+        alias="SRE_RETENTION_DAYS",
+        description="Days that deliveries, conversations and transcripts are kept; PagerDuty repeats for 48 hours",
+    )
 
 
 class Settings(Group):
@@ -87,6 +167,8 @@ class Settings(Group):
     run: RunSettings
     house: HouseSettings
     slack: SlackSettings
+    webhooks: WebhookSettings
+    incidents: IncidentSettings
     database_url: str = Field(
         f"sqlite:///{ROOT / 'var' / 'sre_bot.db'}", alias="DATABASE_URL", description="The ledger's database"
     )

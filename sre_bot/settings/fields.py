@@ -31,6 +31,10 @@ def _check_email(value: object) -> str:
     return email
 
 
+def _split_secrets(value: object) -> object:
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
 def _split_words(value: object) -> object:
     return tuple(shlex.split(value)) if isinstance(value, str) else value
 
@@ -45,6 +49,8 @@ Email = Annotated[str, BeforeValidator(_check_email)]
 HeaderText = Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
 LabelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Arguments = Annotated[tuple[str, ...], BeforeValidator(_split_words)]
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split_secrets)]
+ChannelId = Annotated[str, StringConstraints(pattern=r"^[CG][A-Z0-9]+$")]
 ProjectPath = Annotated[Path, BeforeValidator(_resolve_path)]
 
 

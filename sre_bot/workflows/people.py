@@ -1,10 +1,12 @@
 """How workflows speak to people: Protocols, so that this room knows no Slack and the Slack room knows no ledger."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from sre_bot.agent.events import Event
+from sre_bot.incidents.paging import Case
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +63,57 @@ class People(Protocol):
 
     async def say(self, channel: str, thread_ts: str, text: str) -> bool:
         """One message of Markdown in a thread; False where it could not be delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What the card of a case shows beside its incidents; everything in the case is the words of others.
+
+    Attributes:
+        case: the case with its incidents, in the order of joining.
+        owner: team that owns the first incident's service; empty where the catalog does not know it.
+        escalation: the team's channel, such as `#platform-oncall`.
+        progress: one sentence on the investigation; empty before there is one.
+        can_acknowledge: whether PagerDuty can be told.
+        can_silence: whether whoever pages can be told to be quiet for a while.
+        links: what people open, by what it is called.
+    """
+
+    case: Case
+    owner: str
+    escalation: str
+    progress: str
+    can_acknowledge: bool
+    can_silence: bool
+    links: Mapping[str, str]
+
+
+class Board(Protocol):
+    """Where incidents are shown: a card in the incident channel, and lines in its thread."""
+
+    async def show(self, card: Card, *, search: bool) -> str:
+        """Make Slack show the card as it is now; gives the timestamp of its message.
+
+        Args:
+            card: posted where `card.case.thread_ts` is None, else its message is updated.
+            search: look first for a card that an earlier attempt may have posted.
+
+        Raises:
+            BackendError: it is not shown, or whether it is is unknown; try again with `search`.
+        """
+
+    async def tell(self, channel: str, thread_ts: str, text: str, key: str, *, search: bool) -> None:
+        """One message of Markdown in a card's thread, once for its key; raises as `show` does."""
+
+
+class Paging(Protocol):
+    """What people's buttons on a card do. Each gives one sentence for the one who clicked."""
+
+    async def acknowledge(self, case_id: int, person: str) -> str:
+        """Tell PagerDuty that somebody has taken the case's incidents."""
+
+    async def investigate(self, case_id: int, person: str) -> str:
+        """Ask the agent to look into the case, now."""
+
+    async def silence(self, case_id: int, person: str) -> str:
+        """Keep whoever pages for the case quiet for an hour."""
