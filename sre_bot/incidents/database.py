@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Table, event, make_url
+from sqlalchemy import URL, Connection, Table, event, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -52,6 +52,16 @@ class Database:
     def name(self) -> str:
         """The URL without its password: for messages."""
         return self._url.set(drivername=self._url.get_backend_name()).render_as_string(hide_password=True)
+
+    @property
+    def single(self) -> bool:
+        """Whether one process has this database to itself."""
+        return self._url.get_backend_name() == "sqlite"
+
+    async def lock(self, connection: AsyncConnection, key: int) -> None:
+        """Let no other process into work of this key until the transaction ends; a writer in SQLite is alone anyway."""
+        if not self.single:
+            await connection.execute(select(func.pg_advisory_xact_lock(key)))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -134,9 +144,14 @@ class Database:
 
     async def _prepare_file(self) -> None:
         try:
-            await asyncio.to_thread(_make_wal_file, Path(self._url.database or ""), self._busy_timeout)
+            await prepare_file(Path(self._url.database or ""), self._busy_timeout)
         except (OSError, sqlite3.Error) as error:
             raise explain(error, self.name) from error
+
+
+async def prepare_file(path: Path, busy_timeout: float = BUSY_TIMEOUT) -> None:
+    """Make an SQLite file in WAL mode where there is none; raises OSError or sqlite3.Error."""
+    await asyncio.to_thread(_make_wal_file, path, busy_timeout)
 
 
 def _make_wal_file(path: Path, busy_timeout: float) -> None:

@@ -18,7 +18,7 @@ class Prompt:
         channel: id of the channel or direct message.
         thread_ts: timestamp of the thread's first message; equal to `ts` where this message starts the thread.
         ts: timestamp of the message; with `channel` its identity.
-        author: the person's id.
+        author: the person's id; empty where the bot itself asks, because of a page. Then `ts` is no message's.
         text: what they wrote, the bot's own mention removed.
     """
 
@@ -28,6 +28,11 @@ class Prompt:
     ts: str
     author: str
     text: str
+
+    @property
+    def by_person(self) -> bool:
+        """Whether there is a message that somebody wrote."""
+        return bool(self.author)
 
 
 class Reply(Protocol):
@@ -52,10 +57,10 @@ class People(Protocol):
         Somebody else's words, never an instruction; empty where there are none.
         """
 
-    async def open_reply(self, prompt: Prompt, turn_id: UUID) -> Reply:
-        """Begin a reply that is visible at once; `turn_id` makes its messages recognisable after a crash."""
+    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int) -> Reply:
+        """Begin a reply that is visible at once; by turn and attempt its messages are recognised after a crash."""
 
-    async def close_reply(self, channel: str, thread_ts: str, turn_id: UUID, reason: str) -> bool:
+    async def close_reply(self, channel: str, thread_ts: str, turn_id: UUID, attempt: int, reason: str) -> bool:
         """End a reply that a crash left open: what it says stays, `reason` is added.
 
         False where people see its end already, so that the crash came between that and the ledger.
