@@ -30,14 +30,22 @@ class Deliveries:
     async def record(self, delivery: Delivery) -> bool:
         """Store a delivery; True for the first with its key, False where it is there already.
 
+        A caller that is cancelled before its commit began has stored nothing, and holds up nobody.
+
         Raises:
             LedgerError: it is not stored, and neither is any part of it.
         """
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((delivery, stored))
+        place = (delivery, stored)
+        self._waiting.append(place)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write(), name="inbox")
-        return await stored
+        try:
+            return await stored
+        except asyncio.CancelledError:
+            # Its sender will repeat it. Kept, what was given up would pile up behind a database that hangs.
+            self._waiting = [each for each in self._waiting if each is not place]
+            raise
 
     async def backlog(self) -> int:
         """How many deliveries are stored and not folded yet."""
@@ -53,7 +61,9 @@ class Deliveries:
             except LedgerError as error:
                 _settle(batch, str(error))
             except BaseException:
-                _settle(batch, "The bot is being stopped; this was not recorded.")
+                # Nobody would write for those who came meanwhile.
+                left, self._waiting = [*batch, *self._waiting], []
+                _settle(left, "The inbox was stopped; this was not recorded.")
                 raise
             else:
                 _settle(batch, new)
