@@ -7,6 +7,7 @@ told that a delivery was accepted before the commit that holds it has returned.
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -71,8 +72,9 @@ class Deliveries:
     async def _commit(self, batch: list[Delivery]) -> set[str]:
         """Store a batch; gives the keys that were new."""
         now = datetime.now(UTC)
-        rows = {
-            each.key: {
+        rows: dict[str, dict[str, Any]] = {}
+        for each in batch:
+            row = {
                 "key": each.key,
                 "source": each.source,
                 "kind": each.kind,
@@ -81,8 +83,7 @@ class Deliveries:
                 "received_at": now,
                 "outcome": "",
             }
-            for each in reversed(batch)
-        }
+            rows.setdefault(each.key, row)
         insert = self._database.insert_or_ignore(deliveries, "key").returning(deliveries.c.key)
         async with self._database.writing() as connection:
             # Values in one statement, so that the database can say which rows were new.

@@ -1,7 +1,7 @@
 """The HTTP server: both webhooks, and what an orchestrator and Prometheus ask.
 
-/healthz answers while the process does, /readyz names what is not ready, /metrics counts. Nothing in them is secret, and
-nothing is meant for the world: a proxy in front should pass /webhooks/ on and no more.
+/healthz answers while the process does, /readyz names what is not ready, /metrics counts. Nothing in them is secret,
+and nothing is meant for the world: a proxy in front should pass /webhooks/ on and no more.
 """
 
 import asyncio
