@@ -26,8 +26,11 @@ class Thing:
 
 BOT = Thing("PUSRBOT", "user", "SRE Bot", "sre-bot@example.com")
 ADA = Thing("PUSRADA", "user", "Ada Lovelace", "ada@example.com")
-USERS = {user.email: user for user in (BOT, ADA)}
+GRACE = Thing("PUSRGRA", "user", "Grace Hopper", "grace@example.com")
+USERS = {user.email: user for user in (BOT, ADA, GRACE)}
 ON_CALL = ADA
+NEXT_ON_CALL = GRACE
+PRIORITIES = {name: Thing(f"PPRIO{name}", "priority", name) for name in ("P1", "P2", "P3")}
 SERVICES = {
     service.id: service
     for service in (Thing("PSRVAPI", "service", "api-server"), Thing("PSRVPAY", "service", "payment-svc"))
@@ -86,6 +89,8 @@ class Incident:
     changed: float = 0.0
     resolved: float | None = None
     changed_by: Thing | None = None
+    priority: Thing | None = None
+    snoozed_until: float | None = None
     assigned: list[tuple[float, Thing]] = field(default_factory=list)
     acknowledged: list[tuple[float, Thing]] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
@@ -161,6 +166,7 @@ class Account:
     def set_status(self, incident: Incident, status: str, by: Thing) -> None:
         """Acknowledge, resolve or trigger again."""
         now = time.time()
+        incident.snoozed_until = None
         if incident.status == "resolved":
             raise NotAllowed("Incident Already Resolved")
         if status == "acknowledged":
@@ -178,6 +184,42 @@ class Account:
         incident.status, incident.changed, incident.changed_by = status, now, by
         self._tell("incident.unacknowledged" if status == "triggered" else f"incident.{status}", incident, by)
 
+    def reopen(self, incident: Incident, by: Thing) -> None:
+        """Trigger a resolved incident again."""
+        if incident.is_open:
+            raise NotAllowed("Incident is not resolved")
+        if self.find_open(incident.key, incident.service):
+            raise NotAllowed("Open incident with matching dedup key already exists on this service")
+        now = time.time()
+        incident.status, incident.resolved, incident.changed, incident.changed_by = "triggered", None, now, by
+        incident.assigned.append((now, ON_CALL))
+        incident.acknowledged.clear()
+        self._note_down(incident, "trigger", f"Reopened by {by.name}", by)
+        self._tell("incident.reopened", incident, by)
+
+    def escalate(self, incident: Incident, by: Thing) -> None:
+        """Page the next level of the escalation policy, whether somebody has acknowledged or not."""
+        self._assign(incident, NEXT_ON_CALL, by, "escalate", f"Escalated to {NEXT_ON_CALL.name}")
+        self._tell("incident.escalated", incident, by)
+
+    def reassign(self, incident: Incident, to: Thing, by: Thing) -> None:
+        """Page somebody else."""
+        self._assign(incident, to, by, "assign", f"Reassigned to {to.name}")
+        self._tell("incident.reassigned", incident, by)
+
+    def prioritize(self, incident: Incident, priority: Thing | None, by: Thing) -> None:
+        """Set or take away the priority."""
+        incident.priority = priority
+        self._note_down(incident, "field_value_change", f"Priority set to {priority.name if priority else 'none'}", by)
+        self._tell("incident.priority_updated", incident, by)
+
+    def snooze(self, incident: Incident, seconds: int, by: Thing) -> None:
+        """Acknowledge for a while. The end of that while does not come by itself here: order `set_status`."""
+        if incident.status != "acknowledged":
+            self.set_status(incident, "acknowledged", by)  # refuses a resolved one
+        incident.snoozed_until = time.time() + seconds
+        self._note_down(incident, "snooze", f"Snoozed by {by.name}", by)
+
     def add_note(self, incident: Incident, text: str, by: Thing) -> Note:
         """Write on an incident."""
         note = Note(self._id("N"), by, text, time.time())
@@ -189,6 +231,15 @@ class Account:
     def find_open(self, key: str, service: Thing) -> Incident | None:
         """The open incident with this key, if any."""
         return next((each for each in self._all() if each.is_open and (each.key, each.service) == (key, service)), None)
+
+    def _assign(self, incident: Incident, to: Thing, by: Thing, kind: str, summary: str) -> None:
+        if not incident.is_open:
+            raise NotAllowed("Incident Already Resolved")
+        now = time.time()
+        incident.assigned = [(now, to)]
+        incident.status, incident.changed, incident.changed_by = "triggered", now, by
+        incident.acknowledged.clear()
+        self._note_down(incident, kind, summary, by)
 
     def _all(self) -> Iterator[Incident]:
         return iter(self.incidents.values())

@@ -17,6 +17,8 @@ from sandbox.pagerduty.account import API_KEY, READ_ONLY_KEY, USERS, Account, Th
 from sandbox.pagerduty.control import Control
 from sandbox.pagerduty.faults import Fault, Faults
 from sandbox.pagerduty.rest import Answer, Refusal, Rest
+from sandbox.pagerduty.subscriptions import WebhookControl
+from sandbox.pagerduty.webhooks import Webhooks
 from sandbox.pagerduty.wire import Json, write_error
 
 ACCEPT = "application/vnd.pagerduty+json;version=2"
@@ -36,6 +38,8 @@ class StandIn:
         self.calls: deque[Json] = deque(maxlen=MOST_CALLS)
         self.violations: list[Json] = []
         self.per_minute = PER_MINUTE
+        self.webhooks = Webhooks(self._note)
+        self.account.watchers.append(self.webhooks.tell)
         self._rest = Rest(self.account)
         self._window = [0.0, 0]  # when it began, and requests since
         self._not_before = 0.0  # a client that was told to wait does not call earlier
@@ -44,12 +48,17 @@ class StandIn:
         """The REST API and the control API."""
         app = web.Application(client_max_size=2 * MOST_BODY)
         app.add_routes(Control(self).routes())
+        app.add_routes(WebhookControl(self.webhooks).routes())
+        app.on_cleanup.append(self.webhooks.close)
         app.router.add_route("*", "/{path:.*}", self._handle)
         return app
 
     def violate(self, detail: str, call: Json) -> None:
         """Note what a careful client never does."""
-        self.violations.append({"detail": detail, "method": call["method"], "path": call["path"], "time": time.time()})
+        self._note(detail, call["method"], call["path"])
+
+    def _note(self, detail: str, method: str, path: str) -> None:
+        self.violations.append({"detail": detail, "method": method, "path": path, "time": time.time()})
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
@@ -120,6 +129,8 @@ class StandIn:
                 return self._rest.list_notes(identity, request.query)
             case ["POST", "notes"]:
                 return self._rest.add_note(identity, body, _user(by))
+            case ["POST", "snooze"]:
+                return self._rest.snooze(identity, body, _user(by))
         raise Refusal(404, 2100, "Not Found")
 
     def _admit(self, request: web.Request) -> Thing | None:

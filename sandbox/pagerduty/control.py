@@ -15,6 +15,7 @@ from sandbox.pagerduty.account import (
     ADA,
     API_KEY,
     BOT,
+    PRIORITIES,
     READ_ONLY_KEY,
     SERVICES,
     USERS,
@@ -54,8 +55,8 @@ class Control:
             "limits": self.limit,
         }
         return [
-            *(web.get(f"/sandbox/{path}", _reading(read)) for path, read in reads.items()),
-            *(web.post(f"/sandbox/{path}", _ordering(order)) for path, order in orders.items()),
+            *(web.get(f"/sandbox/{path}", reading(read)) for path, read in reads.items()),
+            *(web.post(f"/sandbox/{path}", ordering(order)) for path, order in orders.items()),
         ]
 
     def world(self) -> Json:
@@ -89,22 +90,27 @@ class Control:
         return {"id": incident.id, "number": incident.number}
 
     def act(self, order: Json, request: web.Request) -> Json:
-        """A person acknowledges, resolves or writes a note."""
+        """A person does something about an incident."""
         incident = self.it.account.incidents.get(request.match_info["id"])
         if incident is None:
             raise BadOrder("there is no such incident")
         by = USERS.get(order.get("user", ADA.email))
         if by is None:
             raise BadOrder(f"unknown user; known: {', '.join(USERS)}")
-        match request.match_info["action"]:
-            case "acknowledge":
-                self.it.account.set_status(incident, "acknowledged", by)
-            case "resolve":
-                self.it.account.set_status(incident, "resolved", by)
-            case "note":
-                self.it.account.add_note(incident, str(order["text"]), by)
-            case other:
-                raise BadOrder(f"unknown action {other!r}; known: acknowledge, resolve, note")
+        account, action = self.it.account, request.match_info["action"]
+        actions: dict[str, Callable[[], object]] = {
+            "acknowledge": lambda: account.set_status(incident, "acknowledged", by),
+            "unacknowledge": lambda: account.set_status(incident, "triggered", by),
+            "resolve": lambda: account.set_status(incident, "resolved", by),
+            "reopen": lambda: account.reopen(incident, by),
+            "escalate": lambda: account.escalate(incident, by),
+            "reassign": lambda: account.reassign(incident, USERS[order["to"]], by),
+            "priority": lambda: account.prioritize(incident, PRIORITIES[order["to"]] if order["to"] else None, by),
+            "note": lambda: account.add_note(incident, str(order["text"]), by),
+        }
+        if action not in actions:
+            raise BadOrder(f"unknown action {action!r}; known: {', '.join(actions)}")
+        actions[action]()
         return {"status": incident.status}
 
     def fault(self, order: Json, _: web.Request) -> Json:
@@ -136,14 +142,18 @@ def _whole(incident: Incident) -> Json:
     }
 
 
-def _reading(read: Callable[[], Json]) -> Callable[[web.Request], Awaitable[web.Response]]:
+def reading(read: Callable[[], Json]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """A handler that answers with what there is to read."""
+
     async def handle(_: web.Request) -> web.Response:
         return web.json_response(read())
 
     return handle
 
 
-def _ordering(order: Callable[[Json, web.Request], Json]) -> Callable[[web.Request], Awaitable[web.Response]]:
+def ordering(order: Callable[[Json, web.Request], Json]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """A handler that carries an order out, or says in a 400 why it cannot be."""
+
     async def handle(request: web.Request) -> web.Response:
         try:
             body: Any = json.loads(await request.text() or "{}")

@@ -16,6 +16,7 @@ MOST = 100  # items in one answer
 FURTHEST = 10_000  # offset + limit
 SIX_MONTHS = 184 * 86_400.0
 MONTH = 31 * 86_400.0
+LONGEST_SNOOZE = 604_800  # seconds (PagerDuty: "Snooze an incident")
 TITLE_LIMIT = 255  # PagerDuty names no limit; a careful client keeps to this
 
 STATUSES = ("triggered", "acknowledged", "resolved")
@@ -144,6 +145,20 @@ class Rest:
         if not isinstance(wanted["content"], str) or not wanted["content"].strip():
             raise Refusal(400, 2001, "Invalid Input Provided", "Content cannot be empty")
         return 200, {"note": write_note(self._account.add_note(incident, wanted["content"], by))}
+
+    def snooze(self, identity: str, body: object, by: Thing) -> Answer:
+        """POST /incidents/{id}/snooze: of an open incident, for a second to a week."""
+        incident = self._find(identity)
+        wanted = body if isinstance(body, dict) else {}
+        _fields(wanted, ("duration",), required=("duration",))
+        seconds = wanted["duration"]
+        if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= LONGEST_SNOOZE:
+            raise Refusal(400, 2001, "Invalid Input Provided", "Duration must be an integer of 1 to 604800 seconds")
+        try:
+            self._account.snooze(incident, seconds, by)
+        except NotAllowed as error:
+            raise Refusal(400, 2001, "Invalid Input Provided", str(error), careless=False) from error
+        return 201, {"incident": write_incident(incident)}
 
     def _find(self, identity: str) -> Incident:
         if identity not in self._account.incidents:

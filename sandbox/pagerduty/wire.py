@@ -10,7 +10,12 @@ from sandbox.pagerduty.account import ESCALATION, Alert, Incident, LogEntry, Not
 Json = dict[str, Any]
 _API = "https://api.pagerduty.example"
 _WEB = "https://sandbox.pagerduty.example"
-_PLURALS = {"service": "services", "user": "users", "escalation_policy": "escalation_policies"}
+_PLURALS = {
+    "service": "services",
+    "user": "users",
+    "escalation_policy": "escalation_policies",
+    "priority": "priorities",
+}
 
 
 def write_incident(incident: Incident, *, with_trigger: bool = False) -> Json:
@@ -40,10 +45,12 @@ def write_incident(incident: Incident, *, with_trigger: bool = False) -> Json:
         "incident_type": {"name": "incident_default"},
         "escalation_policy": refer(ESCALATION),
         "teams": [],
-        "pending_actions": [],
+        "pending_actions": (
+            [{"type": "unacknowledge", "at": moment(incident.snoozed_until)}] if incident.snoozed_until else []
+        ),
         "acknowledgements": [{"at": moment(at), "acknowledger": refer(who)} for at, who in incident.acknowledged],
         "alert_grouping": None,
-        "priority": None,
+        "priority": incident.priority and _priority(incident.priority),
         "resolve_reason": None,
         "incidents_responders": [],
         "responder_requests": [],
@@ -108,6 +115,16 @@ def refer(thing: Thing) -> Json:
 def moment(seconds: float) -> str:
     """`2026-11-23T14:05:12Z`: PagerDuty's times have whole seconds."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def place(path: str) -> tuple[str, str]:
+    """The addresses of a thing: in the API, and for people."""
+    return f"{_API}/{path}", f"{_WEB}/{path}"
+
+
+def _priority(priority: Thing) -> Json:
+    shown = _identity("priority", priority.id, priority.name, f"priorities/{priority.id}")
+    return shown | {"name": priority.name, "description": ""}
 
 
 def _identity(kind: str, identity: str, summary: str, place: str) -> Json:

@@ -7,6 +7,7 @@ told that a delivery was accepted before the commit that holds it has returned.
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -30,14 +31,22 @@ class Deliveries:
     async def record(self, delivery: Delivery) -> bool:
         """Store a delivery; True for the first with its key, False where it is there already.
 
+        A caller that is cancelled before its commit began has stored nothing, and holds up nobody.
+
         Raises:
             LedgerError: it is not stored, and neither is any part of it.
         """
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((delivery, stored))
+        place = (delivery, stored)
+        self._waiting.append(place)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write(), name="inbox")
-        return await stored
+        try:
+            return await stored
+        except asyncio.CancelledError:
+            # Its sender will repeat it. Kept, what was given up would pile up behind a database that hangs.
+            self._waiting = [each for each in self._waiting if each is not place]
+            raise
 
     async def backlog(self) -> int:
         """How many deliveries are stored and not folded yet."""
@@ -53,7 +62,9 @@ class Deliveries:
             except LedgerError as error:
                 _settle(batch, str(error))
             except BaseException:
-                _settle(batch, "The bot is being stopped; this was not recorded.")
+                # Nobody would write for those who came meanwhile.
+                left, self._waiting = [*batch, *self._waiting], []
+                _settle(left, "The inbox was stopped; this was not recorded.")
                 raise
             else:
                 _settle(batch, new)
@@ -61,8 +72,9 @@ class Deliveries:
     async def _commit(self, batch: list[Delivery]) -> set[str]:
         """Store a batch; gives the keys that were new."""
         now = datetime.now(UTC)
-        rows = {
-            each.key: {
+        rows: dict[str, dict[str, Any]] = {}
+        for each in batch:
+            row = {
                 "key": each.key,
                 "source": each.source,
                 "kind": each.kind,
@@ -71,8 +83,7 @@ class Deliveries:
                 "received_at": now,
                 "outcome": "",
             }
-            for each in reversed(batch)
-        }
+            rows.setdefault(each.key, row)
         insert = self._database.insert_or_ignore(deliveries, "key").returning(deliveries.c.key)
         async with self._database.writing() as connection:
             # Values in one statement, so that the database can say which rows were new.
