@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
+from sre_bot.clients.alertmanager import Alertmanager
+from sre_bot.clients.pagerduty import PagerDuty
 from sre_bot.errors import BadRequest, SreBotError
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import UNFINISHED
@@ -34,6 +36,29 @@ class Silencer(Protocol):
 
     async def silence(self, incident: Incident, seconds: float, person: str) -> None:
         """Keep one incident's alert quiet for a while. Raises SreBotError."""
+
+
+class PagerDutySilencer:
+    """Snoozes incidents."""
+
+    def __init__(self, pagerduty: PagerDuty) -> None:
+        self._pagerduty = pagerduty
+
+    async def silence(self, incident: Incident, seconds: float, _person: str) -> None:
+        """Keep an incident from paging for a while."""
+        await self._pagerduty.snooze(incident.key.removeprefix("pd:"), seconds)
+
+
+class AlertmanagerSilencer:
+    """Makes silences."""
+
+    def __init__(self, alertmanager: Alertmanager) -> None:
+        self._alertmanager = alertmanager
+
+    async def silence(self, incident: Incident, seconds: float, person: str) -> None:
+        """Keep an alert quiet for a while."""
+        fingerprint = incident.key.split(":")[1]
+        await self._alertmanager.silence(fingerprint, seconds, person, f"Silenced in Slack by {person}.")
 
 
 class Actions:

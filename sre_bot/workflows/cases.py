@@ -86,13 +86,12 @@ class CaseWork:
 
         async def show(tried: int) -> None:
             nonlocal seen
-            case = await self._case(case_id)
             # Another attempt may have posted the card and not come to say so.
             search = tried > 0 or boot != self._boot or revision > 1
-            ts = await self._board.show(await self._card(case), search=search)
-            if ts != case.thread_ts:
-                await self._ledger.cases.posted(case_id, ts)
-            seen = case.revision
+            shown = await self._board.show(lambda: self._card(case_id), search=search)
+            if shown.ts != (await self._case(case_id)).thread_ts:
+                await self._ledger.cases.posted(case_id, shown.ts)
+            seen = shown.revision
 
         async def ask(_tried: int) -> None:
             await self._ask(await self._case(case_id))
@@ -142,7 +141,8 @@ class CaseWork:
         thread = await self._ledger.find_thread(case.channel, case.thread_ts) if case.thread_ts else None
         return await self._ledger.turns_of(thread.id) if thread else []
 
-    async def _card(self, case: Case) -> Card:
+    async def _card(self, case_id: int) -> Card:
+        case = await self._case(case_id)
         service = self._catalog.services.get(case.first.service)
         sources = {each.source for each in case.incidents if each.open}
         return Card(

@@ -49,6 +49,8 @@ class Intake:
         self._channel = channel
         self._look_every = look_every
         self._woken = asyncio.Event()
+        self.behind = 0
+        """How many cases were behind at the last look at all of them."""
         self._folding: asyncio.Task[None] | None = None
         self._checked = -CHECK_EVERY
 
@@ -99,7 +101,9 @@ class Intake:
         folded = await self._cases.fold(self._grouping, channel)
         everything = time.monotonic() - self._checked >= CHECK_EVERY
         if folded.cases or everything:
-            for case_id, revision in await self._cases.behind():
+            behind = await self._cases.behind()
+            self.behind = len(behind)
+            for case_id, revision in behind:
                 if everything or case_id in folded.cases:
                     await self.see_to(case_id, revision)
         if everything:

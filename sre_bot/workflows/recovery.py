@@ -65,5 +65,5 @@ class Recovery:
 
     async def _begin(self, turn: Turn) -> None:
         thread = await self._ledger.find_thread(turn.channel, turn.thread_ts)
-        if thread:
+        if thread and not self._turns.holds(turn.id):
             await self._turns.enqueue(thread.id, turn, prompt_of(turn, thread.team))

@@ -97,6 +97,11 @@ class Turns:
         await self.enqueue(thread.id, turn, prompt)
         return True
 
+    @property
+    def running(self) -> int:
+        """How many runs go on in this process, those that wait for a place included."""
+        return len(self._runs)
+
     def holds(self, turn_id: UUID) -> bool:
         """Whether this process is at work on a turn, or has it waiting."""
         return turn_id in self._in_hand
