@@ -24,6 +24,8 @@ from sre_bot.workflows.turns import Turns
 
 log = logging.getLogger(__name__)
 
+SOURCES = {"pd": "PagerDuty", "am": "Prometheus"}
+"""Whose page an incident's link leads to; Alertmanager's alerts name the rule's graph in Prometheus."""
 LONGEST_WAIT = 1800.0  # seconds between two questions of the bot about one case at most
 
 
@@ -152,7 +154,7 @@ class CaseWork:
             progress=wording.progress(await self._turns_of(case)),
             can_acknowledge=self._can_acknowledge and "pd" in sources,
             can_silence=bool(self._silences & sources),
-            links={each.title: each.url for each in case.incidents[:1] if each.url},
+            links={f"Open in {SOURCES[case.first.source]}": case.first.url} if case.first.url else {},
         )
 
     async def _ask(self, case: Case) -> None:

@@ -10,10 +10,11 @@ process on it is refused. On PostgreSQL it has a schema of its own, and takes ov
 """
 
 import asyncio
+import contextvars
 import fcntl
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -36,7 +37,7 @@ TRIES = 2_000  # of a step, at that pace most of a day; then the next thing that
 ATTEMPTS = 50  # processes that may die on one workflow
 
 Body = Callable[..., Awaitable[None]]
-Step = Callable[[int], Awaitable[None]]
+Step = Callable[[int], Coroutine[Any, Any, None]]
 """What a step does; it is told how often this process has tried it before."""
 
 
@@ -69,6 +70,7 @@ class Engine:
         self._replica = replica
         self._bodies: dict[str, Body] = {}
         self._lock: IO[str] | None = None
+        self._outside = contextvars.Context()
         self._started = False
 
     def define(self, name: str, body: Body) -> None:
@@ -87,6 +89,7 @@ class Engine:
             SettingsError: another process has this SQLite database.
             LedgerError: the database cannot be used.
         """
+        self._outside = contextvars.copy_context()
         config = DBOSConfig(
             name="sre-bot",
             system_database_url=await self._database(),
@@ -144,7 +147,8 @@ class Engine:
         async def insist() -> None:
             for tried in range(TRIES):
                 try:
-                    await do(tried)
+                    # Outside of the workflow's context: what a step sets going, such as a run, is none of its children.
+                    await asyncio.create_task(do(tried), context=self._outside.copy())
                 except (BackendError, LedgerError) as error:
                     log.warning("%s of %s: %s Trying again.", name, DBOS.workflow_id, error)
                     await asyncio.sleep(min(2.0**tried, PATIENCE))
