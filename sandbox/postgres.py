@@ -21,6 +21,7 @@ from psycopg import sql
 from sandbox.processes import Child, NotReady
 
 USER = "bot"
+PASSWORD = "password"  # noqa: S105  # the name of a file
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -42,7 +43,7 @@ class Postgres:
 
     def __init__(self, folder: Path, bin_dir: Path, password: str) -> None:
         self.port = _free_port()
-        self._folder = folder
+        self._folder = folder.absolute()
         self._bin_dir = bin_dir
         self._password = password
         self._child: Child | None = None
@@ -57,14 +58,8 @@ class Postgres:
         bin_dir = find_binaries()
         if bin_dir is None:
             raise NotReady("PostgreSQL is not installed: no initdb on PATH or in /usr/lib/postgresql.")
-        folder.mkdir(parents=True, exist_ok=True)
-        password = folder / "password"
-        if not password.exists():
-            password.touch(mode=0o600)
-            password.write_text(f"{secrets.token_urlsafe(12)}@:/%?#")
-        server = cls(folder.resolve(), bin_dir, password.read_text())
-        if not (folder / "data" / "PG_VERSION").exists():
-            await server._make_data(password)
+        server = cls(folder, bin_dir, _keep_password(folder))
+        await server._make_data()
         await server.resume()
         return server
 
@@ -119,11 +114,10 @@ class Postgres:
             os.kill(self._child.pid, way)
         await self._child.stop()  # its SIGTERM counts for less than what was sent already
 
-    async def _make_data(self, password: Path) -> None:
-        data = self._folder / "data"
-        data.mkdir(mode=0o700, exist_ok=True)
-        if os.geteuid() == 0:
-            os.chown(data, *_ordinary_user())
+    async def _make_data(self) -> None:
+        data, password = self._folder / "data", self._folder / PASSWORD
+        if not _make_empty(data):
+            return
         command = [*_as_ordinary_user("KILL"), str(self._bin_dir / "initdb"), "--pgdata", str(data)]
         options = ["--username", USER, "--pwfile", str(password), "--auth", "scram-sha-256"]
         options += ["--encoding", "UTF8", "--locale", "C", "--no-sync"]
@@ -143,6 +137,26 @@ def find_binaries() -> Path | None:
         return Path(initdb).parent
     found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     return max(found, key=lambda path: [int(part) for part in path.parent.name.split(".")], default=None)
+
+
+def _keep_password(folder: Path) -> str:
+    """Give the password that is kept in a folder, making both where they are missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / PASSWORD
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(f"{secrets.token_urlsafe(12)}@:/%?#")
+    return file.read_text()
+
+
+def _make_empty(data: Path) -> bool:
+    """Make the folder of the data, for the user that the server runs as; False where there is data in it already."""
+    if (data / "PG_VERSION").exists():
+        return False
+    data.mkdir(mode=0o700, exist_ok=True)
+    if os.geteuid() == 0:
+        os.chown(data, *_ordinary_user())
+    return True
 
 
 def _as_ordinary_user(at_our_end: str) -> list[str]:

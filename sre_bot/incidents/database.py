@@ -111,7 +111,8 @@ class Database:
         """
         if self._url.get_backend_name() == "sqlite":
             await self._prepare_file()
-        # No foreign keys: SQLite alters a table by copying and dropping it, and dropping it would empty the tables that refer to it.
+        # Without foreign keys: SQLite alters a table by copying and dropping it, and dropping it would empty the tables
+        # that refer to it.
         engine = self._make_engine(migrates=True)
         try:
             async with self._transaction(engine.execution_options(writes=True)) as connection:

@@ -36,8 +36,8 @@ _GONE = (
     "It is restarting, or the network fails: try again."
 )
 _BY_SQLSTATE = {
-    "25006": "is read-only: this server is a standby. Let DATABASE_URL name the primary.",
-    "25P03": "has given up a transaction of ours in which nothing happened for too long. Look at what kept the bot busy.",
+    "25006": "is read-only here: {message}. If this server is a standby, let DATABASE_URL name the primary.",
+    "25P03": "has ended a transaction in which nothing happened for too long. Look at what kept the bot busy.",
     "28P01": "does not let us in: {message}. Check user and password in DATABASE_URL, and pg_hba.conf.",
     "3D000": "does not exist. Create it with createdb, or correct DATABASE_URL.",
     "40P01": "ended one of two transactions that waited for each other. Try again.",
@@ -57,7 +57,7 @@ _WORDS = {
     "57P03": re.compile(r"database system is (starting|shutting|in recovery|not )|not yet accepting connections"),
     "53300": re.compile(r"too many (clients|connections)|remaining connection slots"),
     "3D000": re.compile(r'database ".*" does not exist'),
-    "28P01": re.compile(r"authentication failed|no password supplied|no pg_hba\.conf entry|role .* (not exist|permitted)"),
+    "28P01": re.compile(r"authentication failed|no password supplied|no pg_hba\.conf entry|role .* is not permitted"),
 }
 _SAME_AS = {sqlite3.SQLITE_LOCKED: sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM: sqlite3.SQLITE_READONLY}
 
@@ -74,8 +74,8 @@ def explain(error: Failure, database: str) -> LedgerError:
 
 def without_details(error: Failure) -> Exception:
     """Give the error to chain, without the rows and statements that PostgreSQL quotes (DETAIL, LINE)."""
-    cause = getattr(error, "orig", None)
-    if getattr(cause, "sqlstate", None) is None:
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    if not isinstance(cause, Exception) or getattr(cause, "sqlstate", None) is None:
         return error
     return type(cause)(_message(cause)).with_traceback(error.__traceback__)
 
@@ -108,7 +108,7 @@ def _sentence(error: Failure) -> str:
 def _sqlstate(cause: BaseException) -> str:
     """Give the SQLSTATE; empty for an error that PostgreSQL did not make."""
     if state := getattr(cause, "sqlstate", None):
-        return _SAME_STATE.get(state, state)
+        return _SAME_STATE.get(state, str(state))
     if not hasattr(cause, "sqlstate"):
         return ""
     return next((state for state, words in _WORDS.items() if words.search(str(cause))), "")
