@@ -47,7 +47,7 @@ class Ledger:
 
         Args:
             url: `sqlite:///var/sre_bot.db` (relative to the working directory) or `postgresql://…`.
-            busy_timeout: seconds to wait while another process writes (SQLite only).
+            busy_timeout: seconds to wait while another process writes.
 
         Raises:
             LedgerError: the database cannot be used; the message says why and what to do.
