@@ -32,6 +32,8 @@ VERSION = "1"
 POOL = 4  # connections
 POLLING = 1.0  # seconds: 0.2 costs three times as much of a processor
 AT_ONCE = 20  # workflows of one queue in one process
+CONNECTION = {"connect_timeout": 3, "application_name": "sre-bot engine"}
+"""For PostgreSQL; beyond these seconds DBOS tries again by itself."""
 PATIENCE = 30.0  # seconds between two tries of a step at most
 TRIES = 2_000  # of a step, at that pace most of a day; then the next thing that happens begins anew
 ATTEMPTS = 50  # processes that may die on one workflow
@@ -67,6 +69,7 @@ class Engine:
 
     def __init__(self, url: str, replica: str) -> None:
         self._url = make_url(url)
+        self._file = self._url.get_backend_name() == "sqlite"
         self._replica = replica
         self._bodies: dict[str, Body] = {}
         self._lock: IO[str] | None = None
@@ -94,6 +97,7 @@ class Engine:
             name="sre-bot",
             system_database_url=await self._database(),
             sys_db_pool_size=POOL,
+            db_engine_kwargs={} if self._file else {"connect_args": CONNECTION},
             application_version=VERSION,
             executor_id=self._replica,
             serializer=Json(),
@@ -196,7 +200,7 @@ class Engine:
             self._lock = None
 
     async def _database(self) -> str:
-        if self._url.get_backend_name() != "sqlite":
+        if not self._file:
             return self._url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
         path = Path(self._url.database or "").with_suffix(".engine.db")
         await prepare_file(path)
