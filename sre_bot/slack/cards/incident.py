@@ -7,7 +7,7 @@ A storm shows how many incidents there are and the newest of them, so that a car
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -29,7 +29,7 @@ SILENCE = "case_silence"
 HEADER_LIMIT = 120  # characters, three lines on a phone; Slack: 150 of a header block
 TITLE_LIMIT = 60  # characters of an incident's title in a list
 NAME_LIMIT = 50  # characters of a service, a person, a team, a priority
-PROGRESS_LIMIT = 500  # characters; each can become five, and a section takes 3,000
+PROGRESS_LIMIT = 500  # characters; one can become five when it is sent, and a section takes 3,000
 ROW_LIMIT = 280  # characters of a row of the list as it is sent; ten of them fit a section
 LINKS_LIMIT = 2_500  # characters of all links as they are sent
 NAMES_SHOWN = 3  # services, people
@@ -38,12 +38,12 @@ ROWS_SHOWN = 10  # incidents of a storm
 Block = dict[str, Any]
 
 
-class Detail(IntEnum):
+class Detail(Enum):
     """How much of a card is sent: less where Slack refuses more, so that a card is never lost."""
 
-    WORDS = 0
-    SHORT = 1
-    FULL = 2
+    FULL = "full"
+    SHORT = "short"  # a line and the buttons
+    WORDS = "words"  # no blocks
 
 
 @dataclass(frozen=True, slots=True)
