@@ -1,7 +1,9 @@
 """The listener on a free port with a real ledger, and senders who know its secrets or do not."""
 
+import asyncio
 import hmac
 import json
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import closing
@@ -15,6 +17,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from sre_bot.incidents.database import Database
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.paging import Change
 from sre_bot.settings import WebhookSettings
@@ -173,6 +176,25 @@ OpenDoor = Callable[..., Awaitable[Door]]
 
 async def all_is_ready() -> dict[str, str]:
     return {}
+
+
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger with its tables and nothing in them: copied, since making one takes longer than most tests here."""
+    path = tmp_path_factory.mktemp("webhooks") / "empty.db"
+
+    async def make() -> None:
+        await (await Ledger.open(f"sqlite:///{path}")).close()
+
+    asyncio.run(make())
+    return path
+
+
+@pytest_asyncio.fixture
+async def ledger(empty_ledger: Path, tmp_path: Path) -> AsyncIterator[Ledger]:
+    opened = Ledger(Database(f"sqlite:///{shutil.copy(empty_ledger, tmp_path / 'ledger.db')}"))
+    yield opened
+    await opened.close()
 
 
 @pytest_asyncio.fixture
