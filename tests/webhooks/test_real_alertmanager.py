@@ -1,7 +1,9 @@
 """The real Alertmanager notifies the listener, with either sort of credentials, of an alert that fires and ends."""
 
 import asyncio
+import re
 import shutil
+import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ import yaml
 from sandbox import alertmanager
 from sandbox.processes import Child
 from sre_bot.incidents.paging import Change
+from sre_bot.settings import ROOT
 from tests.webhooks.conftest import Door, OpenDoor
 
 PATIENCE = 40.0
@@ -110,3 +113,16 @@ async def test_a_wrong_token_is_refused_and_stands_in_alertmanagers_log(open_doo
     finally:
         await child.stop()
     assert door.recorded() == []
+
+
+def test_the_receiver_in_the_shipped_configuration_is_valid_when_it_is_uncommented(tmp_path: Path) -> None:
+    amtool = shutil.which("amtool")
+    if amtool is None:
+        pytest.skip("no amtool on PATH: `make` installs it where it can")
+    shipped = (ROOT / "config" / "alertmanager.yml").read_text(encoding="utf-8")
+    head, _, receivers = shipped.partition("receivers:\n")
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(f"{head}receivers:\n{re.sub('^    # ', '    ', receivers, flags=re.MULTILINE)}", encoding="utf-8")
+    assert yaml.safe_load(path.read_text())["receivers"][0]["webhook_configs"][0]["max_alerts"] == 200
+    checked = subprocess.run([amtool, "check-config", str(path)], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
