@@ -13,7 +13,7 @@ setup: .venv/.runtime prometheus ## what running needs: .venv with the locked de
 demo: .venv/.runtime prometheus ## break a simulated fleet and watch the bot find out why
 	@$(PY) -m sandbox $(ARGS)
 
-test: .venv/.development prometheus alertmanager ## the whole test suite, on real processes
+test: .venv/.development prometheus alertmanager postgres ## the whole test suite, on real processes
 	@$(PY) -m pytest $(ARGS)
 
 check: .venv/.development prometheus ## lint, types, layers, Prometheus configuration
@@ -23,7 +23,7 @@ check: .venv/.development prometheus ## lint, types, layers, Prometheus configur
 	@.venv/bin/lint-imports
 	@promtool check config config/prometheus.yml
 
-bench: .venv/.development prometheus ## the measurements of docs/benchmarks.md
+bench: .venv/.development prometheus postgres ## the measurements of docs/benchmarks.md
 	@$(PY) -m benchmarks $(ARGS)
 
 format: .venv/.development ## apply the formatter and the safe fixes
@@ -36,12 +36,15 @@ lock: .venv/.development ## pin the newest allowed dependencies, with hashes and
 clean: ## remove what the sandbox and the tools left
 	@rm -rf var .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: prometheus alertmanager
+.PHONY: prometheus alertmanager postgres
 prometheus:
 	@scripts/ensure_prometheus.sh
 
 alertmanager:
 	@scripts/ensure_prometheus.sh --alertmanager
+
+postgres:
+	@scripts/ensure_postgres.sh
 
 .venv/.runtime: requirements.txt
 	@scripts/ensure_venv.sh requirements.txt

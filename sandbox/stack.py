@@ -200,6 +200,7 @@ class Stack:
             "FLEET_URL": self.fleet.found,
             "SRE_ENV_DIR": str(self.folder),
             "REDEPLOY_COMMAND": f"curl -fsS -X POST {self.fleet.found}/redeploy/{{service}}",
+            "WEBHOOK_PORT": "0",
             "DATABASE_URL": f"sqlite:///{self.folder / 'sre_bot.db'}",
             "SRE_STATE_DIR": str(self.folder / "agent"),
             **self._bot_settings,

@@ -7,10 +7,14 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from os import EX_TEMPFAIL
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 from slack_bolt.async_app import AsyncApp
@@ -21,11 +25,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sre_bot.agent.options import AgentOptions, prepare_environment
 from sre_bot.agent.pool import SessionPool
 from sre_bot.catalog import load_catalog
-from sre_bot.errors import SettingsError, SreBotError
+from sre_bot.clients.alertmanager import Alertmanager
+from sre_bot.clients.pagerduty import PagerDuty
+from sre_bot.errors import LeaseLost, SettingsError, SreBotError
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.settings import Settings, load_settings, read_environment
 from sre_bot.slack import listeners
-from sre_bot.slack.cards import reply
+from sre_bot.slack.board import SlackBoard
+from sre_bot.slack.cards import incident, reply
 from sre_bot.slack.membership import Membership
 from sre_bot.slack.outbox import Outbox, refusal
 from sre_bot.slack.people import SlackPeople
@@ -33,13 +40,28 @@ from sre_bot.slack.reading import ThreadReader
 from sre_bot.slack.sockets import Sockets
 from sre_bot.tools.offer import SERVER_NAME, describe_tools
 from sre_bot.tools.spec import Access, ToolSpec
+from sre_bot.vitals import Readiness, vital_signs
+from sre_bot.webhooks.listener import Listener
+from sre_bot.workflows.actions import Actions, AlertmanagerSilencer, PagerDutySilencer, Silencer
+from sre_bot.workflows.budgets import Budgets
+from sre_bot.workflows.cases import CaseWork
+from sre_bot.workflows.circumstances import Circumstances
+from sre_bot.workflows.engine import Engine
+from sre_bot.workflows.intake import Intake
+from sre_bot.workflows.lease import Lease
+from sre_bot.workflows.recovery import Recovery
+from sre_bot.workflows.retention import Retention
+from sre_bot.workflows.storms import Storms
 from sre_bot.workflows.turns import Turns
 
 log = logging.getLogger(__name__)
 
 
 def main() -> int:
-    """Run the bot until it is told to stop; gives the exit status. Mistakes in the settings end it with 2."""
+    """Run the bot until it is told to stop; gives the exit status.
+
+    Mistakes in the settings end it with 2; one that others took for dead ends with 75, which asks to be started again.
+    """
     try:
         settings = load_settings(read_environment())
         _log_to_stderr(settings.log_level)
@@ -47,7 +69,7 @@ def main() -> int:
         asyncio.run(_run_until_signal(settings))
     except SreBotError as error:
         print(error, file=sys.stderr)  # noqa: T201  (a person at a terminal)
-        return 2
+        return EX_TEMPFAIL if isinstance(error, LeaseLost) else 2
     return 0
 
 
@@ -63,6 +85,7 @@ def _log_to_stderr(level: str) -> None:
     # Below INFO the SDK logs the addresses of its sockets, which are tickets.
     for library in ("slack_sdk", "slack_bolt"):
         logging.getLogger(library).setLevel(max(logging.INFO, logging.getLevelName(level)))
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its own plugins
     for handler in logging.getLogger().handlers:
         handler.addFilter(without_traceback)
 
@@ -84,34 +107,117 @@ async def _run_until_signal(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    async with running(settings):
+    async with running(settings) as lost:
         log.info("ready: mention the bot in Slack")
-        await asyncio.Event().wait()
+        await lost.wait()
+    raise LeaseLost(
+        "Other replicas took this one for dead, since it gave no sign of life for too long, and have its work. "
+        "Start it again; it then begins anew beside them."
+    )
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[None]:
-    """The whole bot, from the first check of its settings to the last visible word of what it was doing."""
+async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
+    """The whole bot, from the first check of its settings to the last visible word of what it was doing.
+
+    Gives an event that is set when other replicas took this one for dead.
+    """
     async with AsyncExitStack() as stack:
-        load_catalog(settings.tools.config_dir)
+        catalog = load_catalog(settings.tools.config_dir)
         web = _web_client(settings)
         identity = await _identify(web)
         ledger = await Ledger.open(settings.database_url)
         stack.push_async_callback(ledger.close)
+        boot = uuid4().hex
+        replica = "local" if ledger.single else f"{socket.gethostname()}:{boot}"
         pool = _pool(settings, ledger)
         stack.push_async_callback(pool.close)
-        people = SlackPeople(Outbox(web), ThreadReader(web, identity["user_id"]), ledger)
-        turns = Turns(ledger, pool, people, settings.run.concurrent)
-        stack.push_async_callback(turns.close)
+        outbox = Outbox(web)
+        people = SlackPeople(outbox, ThreadReader(web, identity["user_id"]), ledger)
+        around = Circumstances(
+            replica=replica,
+            alone=ledger.single,
+            concurrent=settings.run.concurrent,
+            in_all=settings.run.concurrent_in_all,
+            budgets=Budgets(ledger.runs, settings.incidents),
+        )
+        turns = Turns(ledger, pool, people, around)
+        engine = Engine(settings.database_url, replica)
+        intake = Intake(
+            ledger.cases,
+            Storms(catalog, settings.incidents.storm_window),
+            engine,
+            settings.slack.incident_channel,
+        )
+        sources = await _sources(settings, stack)
+        work = CaseWork(
+            ledger,
+            engine,
+            intake,
+            SlackBoard(outbox),
+            turns,
+            catalog,
+            settings.incidents,
+            boot=boot,
+            team=identity["team_id"],
+            can_acknowledge=sources.pager is not None,
+            silences=frozenset(sources.silencers),
+        )
+        work.define()
+        around.background, around.changed = work.background, work.changed
+        lease = Lease(ledger.replicas, engine, Recovery(ledger, people, turns, replica), replica, alone=ledger.single)
+        retention = Retention(ledger, engine, settings.incidents.retention_days)
+        actions = Actions(ledger, turns, sources.pager, sources.silencers, identity["team_id"])
         app = AsyncApp(client=web)
-        listeners.register(app, turns, Membership(web), identity["user_id"])
+        door = Membership(web)
+        listeners.register(app, turns, door, identity["user_id"])
         reply.register(app, turns)
-        pool.start()
-        turns.recover()
+        incident.register(app, actions, door)
         sockets = Sockets(app, settings.slack.app_token.get_secret_value())
+        listener = Listener(
+            settings.webhooks,
+            ledger.deliveries,
+            Readiness(settings, ledger, sockets).missing,
+            intake.wake,
+            registry=vital_signs(turns, intake, sockets),
+        )
+        # What is opened last is closed first: nothing new comes in while what runs says its last words.
+        stack.push_async_callback(engine.close)
+        await engine.open()
+        pool.start()
+        for part in (lease, work, turns, intake, retention):
+            stack.push_async_callback(part.close)
+        stack.callback(lease.retire)
+        turns.open()
+        await lease.open()
+        intake.open()
+        retention.open()
         stack.push_async_callback(sockets.close)
         await sockets.open()
-        yield
+        stack.push_async_callback(listener.close)
+        await listener.open()
+        yield lease.lost
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """Whom people's clicks on a card reach."""
+
+    pager: PagerDuty | None
+    silencers: Mapping[str, Silencer]
+
+
+async def _sources(settings: Settings, stack: AsyncExitStack) -> _Sources:
+    pager = PagerDuty(settings.tools.pagerduty) if settings.tools.pagerduty else None
+    alertmanager = Alertmanager(settings.tools.alertmanager) if settings.tools.alertmanager else None
+    silencers: dict[str, Silencer] = {}
+    if pager:
+        stack.push_async_callback(pager.aclose)
+        silencers["pd"] = PagerDutySilencer(pager)
+    if alertmanager:
+        stack.push_async_callback(alertmanager.aclose)
+        silencers["am"] = AlertmanagerSilencer(alertmanager)
+    return _Sources(pager, silencers)
 
 
 def _pool(settings: Settings, ledger: Ledger) -> SessionPool:

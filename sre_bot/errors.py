@@ -6,6 +6,7 @@ Each message is written for the person (or the model) who reads it: what failed,
     ├── SettingsError          the environment is incomplete or wrong; lists every problem at once
     ├── CatalogError           a file under config/ is wrong; names file, line and key
     ├── LedgerError            the database is locked, full, away or damaged; IllegalMove: a turn ended already
+    ├── LeaseLost              other replicas took this process for dead and have its work
     ├── BackendError           a system that we call
     │   ├── NotConfigured      its settings are absent, so it was never asked
     │   ├── Unreachable        no answer: connection refused, DNS, timeout
@@ -36,6 +37,10 @@ class CatalogError(SreBotError):
 
 class LedgerError(SreBotError):
     """The ledger could not be read or written; nothing is half-recorded."""
+
+
+class LeaseLost(SreBotError):
+    """Other replicas took this process for dead: it must end, and may begin anew."""
 
 
 class BackendError(SreBotError):

@@ -1,13 +1,18 @@
 """The real Claude Code CLI and the real tool process, against the model's stand-in on loopback."""
 
+import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
+import pytest
 import pytest_asyncio
 
+from sandbox import postgres as postgresql
+from sandbox.postgres import Postgres
 from sandbox.processes import Child
 from sre_bot.agent.options import AgentOptions
 from sre_bot.agent.pool import SessionPool
@@ -107,6 +112,64 @@ async def slack(tmp_path: Path) -> AsyncIterator[Slack]:
     await child.stop()
     assert violations == []
     assert pings == [], "the bot notified somebody"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Postgres]:
+    """The server that tests share, started for the first that asks; whoever stops a server takes one of its own."""
+    _need_postgres()
+    server = await Postgres.start(tmp_path_factory.mktemp("postgres"))
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture
+async def own_postgres(tmp_path: Path) -> AsyncIterator[Postgres]:
+    """A server of the test's own, which it may stop, crash and resume."""
+    _need_postgres()
+    server = await Postgres.start(tmp_path / "postgres")
+    yield server
+    await server.stop()
+
+
+def _need_postgres() -> None:
+    if postgresql.find_binaries() is None:
+        pytest.skip("no PostgreSQL here: `make` installs it where it can")
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres: Postgres) -> str:
+    """The name of a database that holds an empty ledger, to be copied."""
+
+    async def migrate() -> None:
+        await (await Ledger.open(postgres.create_database("migrated"))).close()
+
+    asyncio.run(migrate())
+    return "migrated"
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres, migrated_database: str) -> Iterator[str]:
+    """An empty ledger on PostgreSQL."""
+    name = f"test_{uuid4().hex}"
+    yield postgres.create_database(name, migrated_database)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def empty_postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A PostgreSQL database with nothing in it."""
+    name = f"test_{uuid4().hex}"
+    yield postgres.create_database(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A ledger's database of the test's own, on each of the two; SQLite's file is not there yet."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path / 'var' / 'sre_bot.db'}"
 
 
 @pytest_asyncio.fixture

@@ -85,6 +85,12 @@ class SessionPool:
         while len(self._idle) > self._bounds.idle_sessions:
             await self._end_oldest()
 
+    async def forget(self, session_id: UUID) -> None:
+        """End a thread's warm session, because the conversation went on in another process."""
+        session, _ = self._idle.pop(session_id, (None, 0.0))
+        if session:
+            await session.close()
+
     async def close(self) -> None:
         """End every process, also one that is still lent."""
         try:

@@ -79,6 +79,10 @@ class HttpService:
         """POST a form, for reads whose parameters may outgrow a URL; errors as `get_json`."""
         return await self._exchange("POST", path, data={k: v for k, v in data.items() if v is not None})
 
+    async def post_json(self, path: str, body: Any) -> Any:  # noqa: ANN401  (any JSON)
+        """POST JSON, a write; errors as `get_json`, of which Unreachable leaves open whether it took effect."""
+        return await self._exchange("POST", path, json=body)
+
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Around the code that takes an answer apart: another shape than expected is Refused, not a crash."""

@@ -11,11 +11,23 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import httpx2
 
 from sre_bot.clients.http import HttpService
+from sre_bot.clients.pagerduty_wire import (
+    Alert,
+    Entry,
+    Incident,
+    Page,
+    name_of,
+    read_alert,
+    read_incident,
+    read_log_entry,
+    read_page,
+    time_of,
+)
 from sre_bot.errors import BackendError, BadRequest, RateLimited, Refused, Unreachable
 from sre_bot.settings import PagerDutySettings
 
@@ -39,67 +51,6 @@ _ADVICE = {
     409: " The incident changed meanwhile. Read it again, then decide.",
     413: " Nothing was changed. Send a shorter text.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody, or some thing, and when they came in; seconds since the epoch."""
-
-    name: str
-    time: float
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """An incident; times in seconds since the epoch.
-
-    `details` is what it was created with, where the question included that; `changed` is when its status last changed.
-    """
-
-    id: str
-    number: int
-    title: str
-    status: str
-    urgency: str
-    key: str
-    service: str
-    priority: str
-    created: float
-    changed: float
-    url: str
-    assigned: Sequence[Person]
-    acknowledged: Sequence[Person]
-    details: object
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One alert of an incident; `details` is what the monitoring tool sent, any JSON."""
-
-    title: str
-    status: str
-    severity: str
-    created: float
-    details: object
-    links: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A note, or a line of the incident's log."""
-
-    time: float
-    author: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
-    """Some of what there is; `total` is None where PagerDuty did not count."""
-
-    items: Sequence[Item]
-    total: int | None
-    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +89,7 @@ class PagerDuty:
         try:
             answer = await self._api.write("POST", "/incidents", {"incident": incident})
             with self._api.reading():
-                return Creation(_incident(answer["incident"]), created=True)
+                return Creation(read_incident(answer["incident"]), created=True)
         except BackendError as error:
             return await self._settle_creation(key, error)
 
@@ -154,7 +105,7 @@ class PagerDuty:
         identity = await self._id_of(int(name)) if name.isdecimal() else name
         answer = await self._api.get_json(f"/incidents/{identity}", {"include[]": "first_trigger_log_entries"})
         with self._api.reading():
-            return _incident(answer["incident"])
+            return read_incident(answer["incident"])
 
     async def list_incidents(
         self,
@@ -181,28 +132,28 @@ class PagerDuty:
         }
         answer = await self._api.get_json("/incidents", when | wanted)
         with self._api.reading():
-            return _page(answer, [_incident(each) for each in answer["incidents"]])
+            return read_page(answer, [read_incident(each) for each in answer["incidents"]])
 
     async def list_alerts(self, incident_id: str, limit: int = PAGE_LIMIT) -> Page[Alert]:
         """The incident's alerts, newest first, with what the monitoring tool said."""
         wanted = {"limit": limit, "sort_by": "created_at:desc", "total": "true"}
         answer = await self._api.get_json(f"/incidents/{incident_id}/alerts", wanted)
         with self._api.reading():
-            return _page(answer, [_alert(each) for each in answer["alerts"]])
+            return read_page(answer, [read_alert(each) for each in answer["alerts"]])
 
     async def list_log(self, incident_id: str, limit: int = PAGE_LIMIT) -> Page[Entry]:
         """What happened to the incident, newest first."""
         wanted = {"limit": limit, "total": "true"}
         answer = await self._api.get_json(f"/incidents/{incident_id}/log_entries", wanted)
         with self._api.reading():
-            return _page(answer, [_log_entry(each) for each in answer["log_entries"]])
+            return read_page(answer, [read_log_entry(each) for each in answer["log_entries"]])
 
     async def list_notes(self, incident_id: str) -> list[Entry]:
         """All notes, newest first."""
         answer = await self._api.get_json(f"/incidents/{incident_id}/notes")
         with self._api.reading():
             notes = [
-                Entry(_time(note["created_at"]), _name(note.get("user")), str(note["content"]))
+                Entry(time_of(note["created_at"]), name_of(note.get("user")), str(note["content"]))
                 for note in answer["notes"]
             ]
         return sorted(notes, key=lambda note: -note.time)
@@ -224,7 +175,7 @@ class PagerDuty:
         try:
             answer = await self._api.write("PUT", f"/incidents/{incident_id}", change)
             with self._api.reading():
-                return _incident(answer["incident"])
+                return read_incident(answer["incident"])
         except BackendError as error:
 
             async def look() -> Incident | None:
@@ -232,6 +183,20 @@ class PagerDuty:
                 return now if now.status == status else None
 
             return await self._settle(error, look, f"the incident was {status}", "is safe.")
+
+    async def acknowledge(self, incident: str, note: str) -> None:
+        """Say that somebody has an incident, and who; the note is a courtesy, so that its failure is not an error."""
+        await self.set_status(incident, "acknowledged")
+        with suppress(BackendError):
+            await self.add_note(incident, note)
+
+    async def snooze(self, incident: str, seconds: float) -> None:
+        """Keep an incident from paging for a while; doing it again begins the while anew.
+
+        Raises:
+            BackendError: it was not snoozed, or whether it was is unknown.
+        """
+        await self._api.write("POST", f"/incidents/{incident}/snooze", {"duration": round(seconds)})
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -333,63 +298,6 @@ def _wait(headers: Mapping[str, str]) -> float | None:
     """Seconds that a 429 asks for (PagerDuty: REST API rate limits, `ratelimit-reset`; some answers have neither)."""
     values = (headers.get(name, "") for name in ("Retry-After", "ratelimit-reset"))
     return next((float(value) for value in values if value.isdecimal()), None)
-
-
-def _incident(wire: Mapping[str, Any]) -> Incident:
-    created = _time(wire["created_at"])
-    trigger = (wire.get("first_trigger_log_entry") or {}).get("channel") or {}
-    return Incident(
-        id=str(wire["id"]),
-        number=int(wire["incident_number"]),
-        title=str(wire["title"]),
-        status=str(wire["status"]),
-        urgency=_text(wire, "urgency") or "no",
-        key=_text(wire, "incident_key"),
-        service=_name(wire.get("service")),
-        priority=_name(wire.get("priority"), ""),
-        created=created,
-        changed=_time(wire["last_status_change_at"]) if wire.get("last_status_change_at") else created,
-        url=_text(wire, "html_url"),
-        assigned=[Person(_name(each["assignee"]), _time(each["at"])) for each in wire.get("assignments") or ()],
-        acknowledged=[
-            Person(_name(each["acknowledger"]), _time(each["at"])) for each in wire.get("acknowledgements") or ()
-        ],
-        details=trigger.get("details") or "",
-    )
-
-
-def _alert(wire: Mapping[str, Any]) -> Alert:
-    body = wire.get("body") or {}
-    links = (context.get("href") or context.get("src") for context in body.get("contexts") or ())
-    return Alert(
-        title=_text(wire, "summary"),
-        status=_text(wire, "status"),
-        severity=_text(wire, "severity"),
-        created=_time(wire["created_at"]),
-        details=body.get("details") or "",
-        links=[str(link) for link in links if link],
-    )
-
-
-def _log_entry(wire: Mapping[str, Any]) -> Entry:
-    return Entry(_time(wire["created_at"]), _name(wire.get("agent")), _text(wire, "summary") or str(wire["type"]))
-
-
-def _page(answer: Mapping[str, Any], items: Sequence[Any]) -> Page[Any]:
-    total = answer.get("total")
-    return Page(items, None if total is None else int(total), bool(answer.get("more")))
-
-
-def _name(reference: Mapping[str, Any] | None, nobody: str = "somebody") -> str:
-    return _text(reference, "summary") or _text(reference, "id") or nobody if reference else nobody
-
-
-def _text(wire: Mapping[str, Any], key: str) -> str:
-    return str(wire.get(key) or "")
-
-
-def _time(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
 
 
 def _iso(moment: float) -> str:

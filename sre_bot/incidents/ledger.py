@@ -8,16 +8,20 @@ from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, Table, and_, delete, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Select, Table, and_, delete, func, select, update
 
 from sre_bot.errors import LedgerError
 from sre_bot.incidents.approvals import Approvals
+from sre_bot.incidents.cases import Cases
 from sre_bot.incidents.database import BUSY_TIMEOUT, Database
 from sre_bot.incidents.deliveries import Deliveries
 from sre_bot.incidents.model import PREDECESSORS, UNFINISHED, IllegalMove, Pruned, Thread, Turn, TurnEnd, TurnState
-from sre_bot.incidents.tables import seen_events, threads, transcript_entries, turns
+from sre_bot.incidents.paging import Urgency
+from sre_bot.incidents.replicas import Replicas
+from sre_bot.incidents.runs import Runs
+from sre_bot.incidents.tables import cases, deliveries, incidents, seen_events, threads, transcript_entries, turns
 from sre_bot.incidents.transcripts import TranscriptStore
+from sre_bot.incidents.turn_rows import read_turns
 
 PROMPT_LIMIT = 40_000
 """Characters kept of a prompt: the longest message that Slack delivers (Slack: chat.postMessage documentation)."""
@@ -33,6 +37,9 @@ class Ledger:
         self.transcripts = TranscriptStore(database)
         self.approvals = Approvals(database)
         self.deliveries = Deliveries(database)
+        self.cases = Cases(database)
+        self.replicas = Replicas(database)
+        self.runs = Runs(database)
 
     @classmethod
     async def open(cls, url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> Self:
@@ -40,7 +47,7 @@ class Ledger:
 
         Args:
             url: `sqlite:///var/sre_bot.db` (relative to the working directory) or `postgresql://…`.
-            busy_timeout: seconds to wait while another process writes (SQLite only).
+            busy_timeout: seconds to wait while another process writes.
 
         Raises:
             LedgerError: the database cannot be used; the message says why and what to do.
@@ -56,6 +63,11 @@ class Ledger:
     async def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes start at once."""
         await self._database.migrate()
+
+    @property
+    def single(self) -> bool:
+        """Whether one process has this database to itself: an SQLite file is not shared by several bots."""
+        return self._database.single
 
     async def close(self) -> None:
         """Close every connection."""
@@ -90,8 +102,8 @@ class Ledger:
             row = (await connection.execute(_thread_at(channel, thread_ts))).one_or_none()
             return Thread(**row._mapping) if row else None
 
-    async def bind_session(self, thread_id: int, session_id: UUID) -> None:
-        """Remember which agent session holds a thread's conversation; a later one replaces it.
+    async def bind_session(self, thread_id: int, session_id: UUID, owner: str = "") -> None:
+        """Remember which agent session holds a thread's conversation, and on which replica it was last spoken in.
 
         Raises:
             LedgerError: there is no such thread.
@@ -99,11 +111,22 @@ class Ledger:
         now = _now()
         bind = update(threads).where(threads.c.id == thread_id)
         values = {"session_id": session_id, "session_started_at": now, "last_used_at": now}
+        values["session_owner"] = owner
         async with self._database.writing() as connection:
             if (await connection.execute(bind.values(values))).rowcount == 0:
                 raise LedgerError(f"The ledger has no thread {thread_id}.")
 
-    async def queue_turn(self, thread_id: int, *, turn_id: UUID, prompt_ts: str, author: str, prompt: str) -> Turn:
+    async def queue_turn(
+        self,
+        thread_id: int,
+        *,
+        turn_id: UUID,
+        prompt_ts: str,
+        author: str,
+        prompt: str,
+        owner: str = "",
+        urgency: Urgency = Urgency.HIGH,
+    ) -> Turn:
         """Record a prompt before anything is done about it.
 
         A message of a thread is one turn: where it was queued before, that turn is returned, with its own id.
@@ -114,6 +137,8 @@ class Ledger:
             prompt_ts: Slack's timestamp of the prompt.
             author: Slack's id of the person who wrote it.
             prompt: its text; what exceeds `PROMPT_LIMIT` characters is not kept.
+            owner: the replica that has to answer it.
+            urgency: what goes before what, where not all can run at once.
 
         Raises:
             LedgerError: there is no such thread, or the id belongs to another turn.
@@ -131,11 +156,13 @@ class Ledger:
             "answer": "",
             "reply_ts": [],
             "tool_calls": 0,
+            "owner": owner,
+            "urgency": urgency,
         }
         async with self._database.writing() as connection:
             await connection.execute(self._database.insert_or_ignore(turns, "thread_id", "prompt_ts"), row)
             await connection.execute(update(threads).where(threads.c.id == thread_id).values(last_used_at=now))
-            found = await _turns(connection, and_(turns.c.thread_id == thread_id, turns.c.prompt_ts == prompt_ts))
+            found = await read_turns(connection, and_(turns.c.thread_id == thread_id, turns.c.prompt_ts == prompt_ts))
             return found[0]
 
     async def edit_turn(self, turn_id: UUID, prompt: str) -> None:
@@ -153,11 +180,16 @@ class Ledger:
         """
         return await self._move(turn_id, TurnState.RUNNING, {"started_at": _now()})
 
-    async def end_turn(self, turn_id: UUID, outcome: TurnEnd) -> bool:
+    async def end_turn(self, turn_id: UUID, outcome: TurnEnd, *, owner: str | None = None) -> bool:
         """Move a turn to its end; True for the one caller that did it, False where it had ended in the same way.
 
+        Args:
+            turn_id: the turn.
+            outcome: how it ended.
+            owner: the replica that says so; None for whoever has it.
+
         Raises:
-            IllegalMove: it has ended in another way, or was never started and cannot be answered.
+            IllegalMove: it has ended in another way, was never started and cannot be answered, or is another's now.
             LedgerError: there is no such turn.
         """
         values = {
@@ -168,7 +200,7 @@ class Ledger:
             "duration_ms": outcome.duration_ms,
             "tool_calls": outcome.tool_calls,
         }
-        return await self._move(turn_id, outcome.state, values)
+        return await self._move(turn_id, outcome.state, values, owner)
 
     async def note_reply(self, turn_id: UUID, ts: str) -> None:
         """Remember a message that the bot posted for a turn; noting it again changes nothing.
@@ -187,17 +219,18 @@ class Ledger:
     async def unfinished_turns(self) -> list[Turn]:
         """Give every turn that is queued or running, oldest first: after a crash, what still owes an answer."""
         async with self._database.reading() as connection:
-            return await _turns(connection, turns.c.state.in_(UNFINISHED))
+            return await read_turns(connection, turns.c.state.in_(UNFINISHED))
 
     async def turns_of(self, thread_id: int) -> list[Turn]:
         """Give the turns of a thread, oldest first."""
         async with self._database.reading() as connection:
-            return await _turns(connection, turns.c.thread_id == thread_id)
+            return await read_turns(connection, turns.c.thread_id == thread_id)
 
     async def prune(self, before: datetime) -> Pruned:
-        """Forget events, threads with their turns, and transcripts that were last used before a moment.
+        """Forget events, deliveries, cases, threads with their turns, and transcripts that were last used before then.
 
-        A thread with an unfinished turn stays whatever its age, and so does the transcript of a thread that stays.
+        A case that is open stays whatever its age, as does a thread with an unfinished turn, and the transcript of a
+        thread that stays.
         """
         busy = select(turns.c.thread_id).where(turns.c.state.in_(UNFINISHED))
         old_threads = select(threads.c.id).where(threads.c.last_used_at < before, threads.c.id.not_in(busy))
@@ -205,22 +238,28 @@ class Ledger:
         entries = transcript_entries.c
         last_stored = func.max(entries.stored_at)
         old_sessions = select(entries.session_id).group_by(entries.session_id).having(last_stored < before)
+        over = cases.c.closed_at.is_not(None) & (cases.c.last_page_at < before) & (cases.c.closed_at < before)
+        old_deliveries = deliveries.c.folded_at.is_not(None) & (deliveries.c.received_at < before)
         old_entries = entries.session_id.in_(old_sessions) & entries.session_id.not_in(kept_sessions)
         async with self._database.writing() as connection:
 
             async def forget(table: Table, condition: ColumnElement[bool]) -> int:
                 return (await connection.execute(delete(table).where(condition))).rowcount
 
+            await forget(incidents, incidents.c.case_id.in_(select(cases.c.id).where(over)))
             return Pruned(
+                deliveries=await forget(deliveries, old_deliveries),
+                cases=await forget(cases, over),
                 seen_events=await forget(seen_events, seen_events.c.seen_at < before),
                 turns=await forget(turns, turns.c.thread_id.in_(old_threads)),
                 threads=await forget(threads, threads.c.id.in_(old_threads)),
                 transcript_entries=await forget(transcript_entries, old_entries),
             )
 
-    async def _move(self, turn_id: UUID, to: TurnState, values: dict[str, Any]) -> bool:
+    async def _move(self, turn_id: UUID, to: TurnState, values: dict[str, Any], owner: str | None = None) -> bool:
         this = turns.c.id == turn_id
-        move = update(turns).where(this, turns.c.state.in_(PREDECESSORS[to])).values(state=to, **values)
+        mine = [turns.c.owner == owner] if owner is not None else []
+        move = update(turns).where(this, turns.c.state.in_(PREDECESSORS[to]), *mine).values(state=to, **values)
         async with self._database.writing() as connection:
             if (await connection.execute(move)).rowcount == 1:
                 return True
@@ -234,16 +273,6 @@ class Ledger:
 
 def _thread_at(channel: str, thread_ts: str) -> Select[Any]:
     return select(threads).where(threads.c.channel == channel, threads.c.thread_ts == thread_ts)
-
-
-async def _turns(connection: AsyncConnection, condition: ColumnElement[bool]) -> list[Turn]:
-    query = select(turns, threads.c.channel, threads.c.thread_ts).join_from(turns, threads).where(condition)
-    rows = await connection.execute(query.order_by(turns.c.created_at, turns.c.prompt_ts))
-    return [_turn(row) for row in rows]
-
-
-def _turn(row: Row[Any]) -> Turn:
-    return Turn(**{**row._mapping, "reply_ts": tuple(row.reply_ts)})
 
 
 def _cut(text: str, limit: int) -> str:

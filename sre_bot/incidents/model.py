@@ -2,11 +2,13 @@
 
 A turn is one prompt and what became of it. Every turn ends in exactly one of the states on the right, and stays there:
 
-    queued ──▶ running ──┬──▶ answered      the model finished its answer
+    queued ◀─▶ running ──┬──▶ answered      the model finished its answer
        │                 ├──▶ failed        an error ended it; `reason` says which
        └─────────────────┼──▶ stopped       a person ended it
-     (all but answered)  ├──▶ interrupted   the process died or was shut down
+     (all but answered)  ├──▶ interrupted   the process died too often while it ran
                          └──▶ limited       a bound on turns, time or cost ended it
+
+It goes back to queued when the process that ran it died or was shut down: it is begun again, here or elsewhere.
 
 An approval is one change that the model proposed. Nothing runs but by the arrows from `approved` to `consumed`, each of
 which one process goes once; whatever is left behind by a crash therefore says how far it came:
@@ -58,7 +60,7 @@ UNFINISHED = frozenset({TurnState.QUEUED, TurnState.RUNNING})
 END_STATES = frozenset(TurnState) - UNFINISHED
 
 PREDECESSORS: dict[TurnState, frozenset[TurnState]] = {
-    TurnState.QUEUED: frozenset(),
+    TurnState.QUEUED: frozenset({TurnState.RUNNING}),
     TurnState.RUNNING: frozenset({TurnState.QUEUED}),
     TurnState.ANSWERED: frozenset({TurnState.RUNNING}),
     TurnState.FAILED: UNFINISHED,
@@ -216,3 +218,5 @@ class Pruned:
     threads: int
     turns: int
     transcript_entries: int
+    deliveries: int = 0
+    cases: int = 0

@@ -13,7 +13,10 @@ class LedgerSettings(Group):
     """Where the tool process finds approvals; read only where it must (`--allow-changes=approved`)."""
 
     database_url: str = Field(
-        f"sqlite:///{ROOT / 'var' / 'sre_bot.db'}", alias="DATABASE_URL", description="The ledger's database"
+        f"sqlite:///{ROOT / 'var' / 'sre_bot.db'}",
+        alias="DATABASE_URL",
+        description="The ledger's database",
+        repr=False,
     )
 
 
@@ -170,7 +173,10 @@ class Settings(Group):
     webhooks: WebhookSettings
     incidents: IncidentSettings
     database_url: str = Field(
-        f"sqlite:///{ROOT / 'var' / 'sre_bot.db'}", alias="DATABASE_URL", description="The ledger's database"
+        f"sqlite:///{ROOT / 'var' / 'sre_bot.db'}",
+        alias="DATABASE_URL",
+        description="The ledger's database",
+        repr=False,
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", alias="SRE_LOG_LEVEL", description="How much the bot logs"

@@ -54,7 +54,7 @@ class Membership:
         try:
             await self._client.chat_postEphemeral(channel=event["channel"], user=event["user"], text=why, **thread)
         except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-            log.warning("user %s was not told why there is no answer: %s", event["user"], error)
+            log.warning("user %s was not told %r: %s", event["user"], why, error)
 
     async def _is_member(self, user: str, team: str | None) -> bool:
         if user not in self._members:

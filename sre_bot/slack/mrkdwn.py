@@ -21,7 +21,9 @@ from markdown_it.token import Token
 
 from sre_bot.slack.defusal import BROADCAST, GUARD, defuse
 
-__all__ = ["defuse", "plain", "to_mrkdwn"]
+__all__ = ["defuse", "link", "literal", "plain", "to_mrkdwn"]
+
+NOTIFICATION_LIMIT = 150  # characters: about what a phone shows of a notification
 
 
 def to_mrkdwn(markdown: str) -> str:
@@ -53,6 +55,17 @@ def plain(markdown: str, limit: int) -> str:
         too_long = bisect_left(range(len(words[0])), limit, key=lambda end: len(_escape(words[0][:end])))
         kept = _escape(words[0][: max(too_long - 1, 0)])
     return (kept + "…")[: max(limit, 0)]
+
+
+def literal(text: str) -> str:
+    """Somebody's words as one line of mrkdwn that shows them as they are: no mention, no link, no formatting."""
+    return _literal(" ".join(text.split()))
+
+
+def link(label: str, address: str) -> str:
+    """A link in mrkdwn; where the address is none that people may click, its words."""
+    piece = _link(address.strip(), " ".join(label.split()))
+    return piece.text if piece.role == "live" else _literal(piece.text)
 
 
 # --- Parsing ---------------------------------------------------------------------------------------------------------

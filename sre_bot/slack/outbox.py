@@ -1,15 +1,16 @@
 """Everything that leaves for Slack: paced, defused, and posted once even when the answer to a post is lost.
 
 Slack applies a call and may still fail to answer it. An update can be repeated; a post cannot, so each carries a key
-in its metadata, and after an ambiguous failure the thread is searched for that key first. Slack's own retry handler is
-used for rate limits only (its default repeats posts after a reset connection, which doubles them).
+in its metadata, and after an ambiguous failure the thread, or the channel, is searched for that key first. Slack's own
+retry handler is used for rate limits only (its default repeats posts after a reset connection, which doubles them).
 """
 
+import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 from aiolimiter import AsyncLimiter
@@ -18,9 +19,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from sre_bot.errors import BackendError, RateLimited, Refused, Unreachable
-from sre_bot.slack.cards import reply
-from sre_bot.slack.defusal import defuse
-from sre_bot.slack.mrkdwn import plain
 
 log = logging.getLogger(__name__)
 
@@ -28,23 +26,45 @@ POST_EVENT = "sre_bot_post"
 UNCERTAIN = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 """Slack's codes for trouble of its own; of the first two it says that a part of the call may have been applied."""
 
-NOTIFICATION_LIMIT = 150  # characters: about what a phone shows of a notification
+TOO_LONG = frozenset({"msg_too_long", "msg_blocks_too_long", "msg_blocks_too_many"})
+"""Codes with which Slack refuses a message that would be taken if it were shorter."""
 
 
 class SlackRefused(Refused):
-    """Slack answered with an error code, such as `msg_too_long`; nothing was applied."""
+    """Slack answered with an error code, such as `msg_too_long`; nothing was applied.
 
-    def __init__(self, code: str) -> None:
-        super().__init__(f"Slack refused the call ({code}).", status=200)
+    Args:
+        code: Slack's word.
+        message: what it means and what to do, where more can be said than the code.
+    """
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(message or f"Slack refused the call ({code}).", status=200)
         self.code = code
 
 
+class Message(Protocol):
+    """What is posted: a page of a reply, the card of a case."""
+
+    @property
+    def running(self) -> bool:
+        """Whether more is to come, so that this only shows progress."""
+
+    def content(self) -> dict[str, Any]:
+        """The arguments `text` and `blocks` of the call, safe to send."""
+
+
+Shown = TypeVar("Shown", bound=Message)
+
+
 class Outbox:
-    """Posts and updates messages of Markdown.
+    """Posts and updates messages.
 
     Pace, from Slack's rate-limit documentation: chat.update is Tier 3 (50 a minute and workspace), chat.postMessage one
     a second and channel, with short bursts. A bucket of 10 that refills 40 a minute never exceeds 50 in any minute.
-    What only shows progress takes at most half of it, so that the last words of a reply do not wait behind it.
+    What only shows progress takes at most half of it, so that the last words of a reply do not wait behind it. Of the
+    messages that begin a thread one at a time stands in the queue of its channel, so that a reply waits for one of
+    them, not for all of a storm. Looking for keys is Tier 3 as well, by methods of its own.
 
     Args:
         client: the Web API; its retry handlers must not repeat a call whose answer was lost.
@@ -56,45 +76,35 @@ class Outbox:
         self._updates = AsyncLimiter(10, 15.0 / speed)
         self._progress = AsyncLimiter(5, 15.0 / speed)
         self._posts: defaultdict[str, AsyncLimiter] = defaultdict(lambda: AsyncLimiter(2, 2.0 / speed))
+        self._searches = AsyncLimiter(10, 15.0 / speed)
+        self._beginnings: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._uncertain: set[str] = set()
 
-    async def post(self, channel: str, thread_ts: str, page: reply.Page, key: str) -> str:
+    async def post(self, channel: str, thread_ts: str, page: Message, key: str, *, search: bool = False) -> str:
         """Post a message in a thread and give its timestamp.
 
         Args:
             channel: id of the channel.
             thread_ts: timestamp of the thread's first message.
-            page: what it says; defused here.
+            page: what it says.
             key: the same for every attempt at this message; an earlier attempt that arrived is found by it, and
                 made to say what `page` says now.
+            search: look for an earlier attempt although this process knows of none that is in doubt.
 
         Raises:
             SlackRefused: it will not be posted as it is.
             Unreachable, RateLimited: try again with the same key.
         """
-        if key in self._uncertain:
-            found = await self._find(channel, thread_ts, key)
+        if search or self.doubts(key):
+            found = await self.find(channel, key, thread_ts=thread_ts)
             if found:
                 await self.update(channel, found, lambda: page)
-            self._uncertain.discard(key)
-            if found:
+                self.settle(key)
                 return found
-        async with self._posts[channel]:
-            call = self._client.chat_postMessage(
-                channel=channel,
-                thread_ts=thread_ts,
-                **_content(page),
-                metadata={"event_type": POST_EVENT, "event_payload": {"key": key}},
-                unfurl_links=False,
-                unfurl_media=False,
-            )
-            try:
-                return str((await answer(call))["ts"])
-            except Unreachable:
-                self._uncertain.add(key)
-                raise
+        await self.wait_to_post(channel)
+        return await self.send(channel, page, key, thread_ts=thread_ts)
 
-    async def update(self, channel: str, ts: str, now: Callable[[], reply.Page]) -> reply.Page:
+    async def update(self, channel: str, ts: str, now: Callable[[], Shown]) -> Shown:
         """Replace a message of ours and give what was sent; may be repeated. Raises as `post` does.
 
         Args:
@@ -102,12 +112,45 @@ class Outbox:
             ts: the message's timestamp.
             now: what the message should say; asked when its turn has come, since by then there is more to show.
         """
-        if now().running:
+        await self.wait_to_update(progress=now().running)
+        page = now()
+        await self.replace(channel, ts, page)
+        return page
+
+    async def wait_to_post(self, channel: str, *, begins_thread: bool = False) -> None:
+        """Wait until one more message may be sent to the channel."""
+        if begins_thread:
+            async with self._beginnings[channel]:
+                await self._posts[channel].acquire()
+        else:
+            await self._posts[channel].acquire()
+
+    async def wait_to_update(self, *, progress: bool) -> None:
+        """Wait until one more message may be replaced; longer where that only shows progress."""
+        if progress:
             await self._progress.acquire()
-        async with self._updates:
-            page = now()
-            await answer(self._client.chat_update(channel=channel, ts=ts, **_content(page)))
-            return page
+        await self._updates.acquire()
+
+    async def send(self, channel: str, message: Message, key: str, *, thread_ts: str | None = None) -> str:
+        """Post a message whose turn has come, in a thread or as the first of one. Raises as `post` does."""
+        thread: dict[str, Any] = {"thread_ts": thread_ts} if thread_ts else {}
+        call = self._client.chat_postMessage(
+            channel=channel,
+            **thread,
+            **message.content(),
+            metadata={"event_type": POST_EVENT, "event_payload": {"key": key}},
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        try:
+            return str((await answer(call))["ts"])
+        except Unreachable:
+            self._uncertain.add(key)
+            raise
+
+    async def replace(self, channel: str, ts: str, message: Message) -> None:
+        """Replace a message of ours whose turn has come. Raises as `post` does."""
+        await answer(self._client.chat_update(channel=channel, ts=ts, **message.content()))
 
     async def remove(self, channel: str, ts: str) -> None:
         """Delete a message of ours; one that is gone already is fine. Raises as `post` does."""
@@ -124,26 +167,51 @@ class Outbox:
         except BackendError as error:
             log.info("no reaction on %s %s: %s", channel, ts, error)
 
-    async def _find(self, channel: str, thread_ts: str, key: str) -> str | None:
-        """The message that carries `key`, if an earlier attempt at it arrived."""
+    def doubts(self, key: str) -> bool:
+        """Whether an attempt at this message may have arrived although its answer did not."""
+        return key in self._uncertain
+
+    def settle(self, key: str) -> None:
+        """No attempt at this message is in doubt any more: there is none, or it says what it should."""
+        self._uncertain.discard(key)
+
+    async def find(
+        self, channel: str, key: str, *, thread_ts: str | None = None, since: datetime | None = None
+    ) -> str | None:
+        """The message that carries `key`, if an earlier attempt at it arrived. Raises as `post` does.
+
+        Args:
+            channel: id of the channel.
+            key: the message's.
+            thread_ts: the thread that it is in; without one, the channel itself is searched, newest first.
+            since: when nobody can have tried yet; bounds the search of a channel.
+        """
         cursor = ""
         while True:
-            call = self._client.conversations_replies(
-                channel=channel, ts=thread_ts, include_all_metadata=True, limit=200, cursor=cursor
-            )
-            page = await answer(call)
+            page = await self._read(channel, thread_ts, since, cursor)
             for message in page["messages"]:
                 if message.get("metadata", {}).get("event_payload", {}).get("key") == key:
                     return str(message["ts"])
             cursor = page.get("response_metadata", {}).get("next_cursor", "")
             if not cursor:
+                self.settle(key)
                 return None
 
-
-def _content(page: reply.Page) -> dict[str, Any]:
-    """The text twice: as blocks for the thread, and short and plain for notifications."""
-    safe = replace(page, text=defuse(page.text))
-    return {"blocks": reply.render(safe), "text": plain(safe.text, NOTIFICATION_LIMIT)}
+    async def _read(
+        self, channel: str, thread_ts: str | None, since: datetime | None, cursor: str
+    ) -> Mapping[str, Any]:
+        """A page of a thread, oldest first, or of a channel, newest first."""
+        await self._searches.acquire()
+        if thread_ts:
+            call = self._client.conversations_replies(
+                channel=channel, ts=thread_ts, include_all_metadata=True, limit=200, cursor=cursor
+            )
+        else:
+            oldest = f"{since.timestamp():.6f}" if since else "0"
+            call = self._client.conversations_history(
+                channel=channel, oldest=oldest, include_all_metadata=True, limit=200, cursor=cursor
+            )
+        return await answer(call)
 
 
 async def answer(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:

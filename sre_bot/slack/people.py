@@ -40,7 +40,7 @@ class SlackPeople:
         """The prompt's attachments and files, and where `above` the thread before it."""
         return await self._reader.read_context(prompt.channel, prompt.thread_ts, prompt.ts, above=above)
 
-    async def open_reply(self, prompt: Prompt, turn_id: UUID) -> LiveReply:
+    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int) -> LiveReply:
         """A live reply under the prompt; its first message is on its way when this returns."""
 
         async def note(ts: str) -> None:
@@ -49,12 +49,12 @@ class SlackPeople:
             except LedgerError as error:
                 log.warning("message %s of turn %s is not recorded: %s", ts, turn_id, error)
 
-        return LiveReply(self._outbox, prompt.channel, prompt.thread_ts, _key(turn_id), note)
+        return LiveReply(self._outbox, prompt.channel, prompt.thread_ts, _key(turn_id, attempt), note)
 
-    async def close_reply(self, channel: str, thread_ts: str, turn_id: UUID, reason: str) -> bool:
+    async def close_reply(self, channel: str, thread_ts: str, turn_id: UUID, attempt: int, reason: str) -> bool:
         """End the messages that a crash left open; False where they are complete."""
         try:
-            return await close_abandoned(self._reader.client, channel, thread_ts, _key(turn_id), reason)
+            return await close_abandoned(self._reader.client, channel, thread_ts, _key(turn_id, attempt), reason)
         except BackendError as error:
             log.warning("a reply in %s %s still looks as if it ran: %s", channel, thread_ts, error)
             return True
@@ -74,5 +74,5 @@ class SlackPeople:
         return False
 
 
-def _key(turn_id: UUID) -> str:
-    return f"turn:{turn_id}"
+def _key(turn_id: UUID, attempt: int) -> str:
+    return f"turn:{turn_id}" if attempt == 1 else f"turn:{turn_id}:{attempt}"

@@ -47,6 +47,8 @@ class Sockets:
         self._pace = AsyncLimiter(*OPENS)
         self._sockets: list[AsyncSocketModeHandler] = []
         self._watching: asyncio.Task[None] | None = None
+        self.alive = 0
+        """How many sockets were connected at the last look."""
 
     async def open(self) -> None:
         """Connect, and keep connected until `close`.
@@ -63,6 +65,11 @@ class Sockets:
     def clients(self) -> list[SocketModeClient]:
         """The SDK's clients, one a socket."""
         return [socket.client for socket in self._sockets]
+
+    async def connected(self) -> bool:
+        """Whether any socket is."""
+        self.alive = sum([await socket.client.is_connected() for socket in self._sockets])
+        return self.alive > 0
 
     async def close(self) -> None:
         """Take no more events."""
@@ -102,6 +109,7 @@ class Sockets:
         last_seen = dict.fromkeys(range(COUNT), time.monotonic())
         while True:
             await asyncio.sleep(self._look_every)
+            await self.connected()
             for place, socket in enumerate(self._sockets):
                 if await socket.client.is_connected():
                     last_seen[place] = time.monotonic()

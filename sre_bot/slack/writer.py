@@ -17,7 +17,7 @@ from sre_bot.agent.events import Event
 from sre_bot.errors import BackendError
 from sre_bot.slack.cards.reply import Page
 from sre_bot.slack.defusal import defuse
-from sre_bot.slack.outbox import Outbox, SlackRefused
+from sre_bot.slack.outbox import TOO_LONG, Outbox, SlackRefused
 from sre_bot.slack.pages import paginate
 from sre_bot.slack.reply import ReplyText
 
@@ -28,7 +28,6 @@ LONGEST_PAUSE = 30.0  # seconds between two attempts while Slack fails
 GIVE_UP = 900.0  # seconds after the end of a run during which its last words are tried again
 PAGE_BUDGET = 9_000  # weighted bytes of a message; below the sizes at which messages were refused in the field
 SMALLEST_BUDGET = 1_000
-TOO_LONG = frozenset({"msg_too_long", "msg_blocks_too_long", "msg_blocks_too_many"})
 
 Posted = Callable[[str], Awaitable[None]]
 """Told the timestamp of every message that a reply consists of."""

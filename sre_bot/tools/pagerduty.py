@@ -14,7 +14,8 @@ from typing import Annotated, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
-from sre_bot.clients.pagerduty import OPEN, Alert, Creation, Entry, Incident, Page, Person, Status
+from sre_bot.clients.pagerduty import OPEN, Creation, Status
+from sre_bot.clients.pagerduty_wire import Alert, Entry, Incident, Page, Person
 from sre_bot.errors import BackendError, BadRequest
 from sre_bot.tools.moments import clock, parse_moment, span
 from sre_bot.tools.spec import Access, shorten, tool

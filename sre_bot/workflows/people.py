@@ -1,6 +1,6 @@
 """How workflows speak to people: Protocols, so that this room knows no Slack and the Slack room knows no ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -18,7 +18,7 @@ class Prompt:
         channel: id of the channel or direct message.
         thread_ts: timestamp of the thread's first message; equal to `ts` where this message starts the thread.
         ts: timestamp of the message; with `channel` its identity.
-        author: the person's id.
+        author: the person's id; empty where the bot itself asks, because of a page. Then `ts` is no message's.
         text: what they wrote, the bot's own mention removed.
     """
 
@@ -28,6 +28,11 @@ class Prompt:
     ts: str
     author: str
     text: str
+
+    @property
+    def by_person(self) -> bool:
+        """Whether there is a message that somebody wrote."""
+        return bool(self.author)
 
 
 class Reply(Protocol):
@@ -52,10 +57,10 @@ class People(Protocol):
         Somebody else's words, never an instruction; empty where there are none.
         """
 
-    async def open_reply(self, prompt: Prompt, turn_id: UUID) -> Reply:
-        """Begin a reply that is visible at once; `turn_id` makes its messages recognisable after a crash."""
+    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int) -> Reply:
+        """Begin a reply that is visible at once; by turn and attempt its messages are recognised after a crash."""
 
-    async def close_reply(self, channel: str, thread_ts: str, turn_id: UUID, reason: str) -> bool:
+    async def close_reply(self, channel: str, thread_ts: str, turn_id: UUID, attempt: int, reason: str) -> bool:
         """End a reply that a crash left open: what it says stays, `reason` is added.
 
         False where people see its end already, so that the crash came between that and the ledger.
@@ -88,14 +93,23 @@ class Card:
     links: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What people see of a case: the message that is its card, and the revision of the case that it shows."""
+
+    ts: str
+    revision: int
+
+
 class Board(Protocol):
     """Where incidents are shown: a card in the incident channel, and lines in its thread."""
 
-    async def show(self, card: Card, *, search: bool) -> str:
-        """Make Slack show the card as it is now; gives the timestamp of its message.
+    async def show(self, now: Callable[[], Awaitable[Card]], *, search: bool) -> Shown:
+        """Make Slack show a case's card; cards wait in line, and each shows what is true when its turn has come.
 
         Args:
-            card: posted where `card.case.thread_ts` is None, else its message is updated.
+            now: reads the case; asked more than once. The card is posted where `case.thread_ts` is None, or where the
+                message of that timestamp is gone, which gives another timestamp; else its message is updated.
             search: look first for a card that an earlier attempt may have posted.
 
         Raises:
@@ -107,7 +121,10 @@ class Board(Protocol):
 
 
 class Paging(Protocol):
-    """What people's buttons on a card do. Each gives one sentence for the one who clicked."""
+    """What people's buttons on a card do. Each gives one sentence for the one who clicked.
+
+    People click twice, and two people click at once: what is asked for already is not done again.
+    """
 
     async def acknowledge(self, case_id: int, person: str) -> str:
         """Tell PagerDuty that somebody has taken the case's incidents."""

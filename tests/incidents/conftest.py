@@ -1,4 +1,7 @@
-"""A ledger on a file of its own; another process is simulated by another ledger on the same file, or is a real one."""
+"""A ledger on a database of its own, SQLite and PostgreSQL in turn.
+
+Another process is simulated by another ledger on the same database, or is a real one.
+"""
 
 import subprocess
 import sys
@@ -27,13 +30,8 @@ def no_connection_is_left_behind() -> Iterator[None]:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "var" / "sre_bot.db"
-
-
-@pytest.fixture
-def url(path: Path) -> str:
-    return f"sqlite:///{path}"
+def url(database_url: str) -> str:
+    return database_url
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -185,9 +186,16 @@ asyncio.run(run())
 """
 
 
-def test_a_ledger_that_is_not_there_is_refused_and_not_made(url: str) -> None:
+def test_a_ledger_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match=r"There is no ledger .*\. Check DATABASE_URL"):
-        Approvals.open(url)
+        Approvals.open(f"sqlite:///{tmp_path}/x.db")
+
+
+async def test_a_database_without_a_ledger_lets_nothing_through(empty_postgres_url: str) -> None:
+    approvals = Approvals.open(empty_postgres_url)
+    with pytest.raises(LedgerError, match=r"is not the bot's own, .* Check DATABASE_URL"):
+        await approvals.consume("toolu_1", TOOL, ARGUMENTS)
+    await approvals.close()
 
 
 def test_the_same_call_has_the_same_hash_however_it_is_written() -> None:

@@ -1,4 +1,4 @@
-"""What the reader is told when the database cannot be used, and that nothing is half-recorded then."""
+"""What the reader is told when an SQLite file cannot be used, and that nothing is half-recorded then."""
 
 import asyncio
 import os
@@ -23,6 +23,16 @@ SHORT = 0.05
 NOBODY = 65534
 FULL = 2  # SQLite: "PRAGMA synchronous"
 SECRET = "the word is hunter2"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "var" / "sre_bot.db"
+
+
+@pytest.fixture
+def url(path: Path) -> str:
+    return f"sqlite:///{path}"
 
 
 @contextmanager

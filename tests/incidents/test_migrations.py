@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy import Connection, create_engine, inspect, make_url
 
 from sre_bot.errors import LedgerError
 from sre_bot.incidents import Ledger, migrations
@@ -12,11 +12,19 @@ from sre_bot.incidents.tables import metadata
 from .conftest import OpenLedger, start_python
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without the tables."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("empty_postgres_url"))
+    return f"sqlite:///{tmp_path}/sre_bot.db"
+
+
 @pytest.fixture
-def connection(url: str, path: Path) -> Iterator[Connection]:
+def connection(url: str) -> Iterator[Connection]:
     """A plain connection to the test's database, whatever is in it."""
-    path.parent.mkdir(exist_ok=True)
-    engine = create_engine(url)
+    parsed = make_url(url)
+    engine = create_engine(parsed if parsed.drivername == "sqlite" else parsed.set(drivername="postgresql+psycopg"))
     with engine.connect() as connection:
         yield connection
     engine.dispose()
@@ -48,7 +56,7 @@ async def test_opening_again_keeps_what_is_there(ledger: Ledger, url: str, open_
     assert not await (await open_ledger(url)).first_sight("Ev1", "slack")
 
 
-async def test_processes_that_start_at_once_on_an_empty_folder_all_get_the_schema(url: str) -> None:
+async def test_processes_that_start_at_once_on_an_empty_database_all_get_the_schema(url: str) -> None:
     bots = [start_python(OPENS_WHEN_TOLD, url) for _ in range(4)]
     for bot in bots:
         assert bot.stdout is not None

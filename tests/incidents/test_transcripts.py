@@ -1,7 +1,7 @@
 import asyncio
 import subprocess
 import sys
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from claude_agent_sdk import SessionKey, SessionStoreEntry
@@ -19,13 +19,14 @@ def entry(uuid: str | None, text: str = "") -> SessionStoreEntry:
     return cast(SessionStoreEntry, made)
 
 
-async def test_the_agent_sdk_accepts_the_store(tmp_path: Path, open_ledger: OpenLedger) -> None:
+async def test_the_agent_sdk_accepts_the_store(ledger: Ledger) -> None:
     made = 0
 
     async def make_store() -> TranscriptStore:
         nonlocal made
         made += 1
-        return (await open_ledger(f"sqlite:///{tmp_path}/{made}.db")).transcripts
+        await ledger.prune(datetime.now(UTC) + timedelta(days=1))
+        return ledger.transcripts
 
     await run_session_store_conformance(make_store)
 

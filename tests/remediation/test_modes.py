@@ -39,9 +39,9 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def connected(folder: Path, *arguments: str) -> AsyncIterator[Client]:
+async def connected(folder: Path, *arguments: str, **settings: str) -> AsyncIterator[Client]:
     parameters = StdioServerParameters(
-        command=sys.executable, args=[str(SERVER), *arguments], env=environment(folder), cwd=str(folder)
+        command=sys.executable, args=[str(SERVER), *arguments], env=environment(folder) | settings, cwd=str(folder)
     )
     async with Client(stdio_client(parameters)) as client:
         yield client
@@ -131,6 +131,29 @@ async def test_an_approved_call_runs_once_and_its_outcome_is_recorded(folder: Pa
         assert failed
         assert "used already" in text
     assert (folder / "shop.env").read_text() == FILE
+
+
+async def test_the_approval_may_be_in_a_database_that_bot_and_server_share(folder: Path, postgres_url: str) -> None:
+    ledger = await Ledger.open(postgres_url)
+    await approve(ledger, "toolu_1", CHANGE, file_hash=EnvFiles(folder).read("shop.env").hash)
+    async with connected(folder, "--allow-changes=approved", DATABASE_URL=postgres_url) as client:
+        failed, text = await answer(client, "update_service_config", CHANGE, "toolu_1")
+        assert not failed, text
+        assert await state(ledger, "toolu_1") == (ApprovalState.SUCCEEDED, text)
+        assert "used already" in (await answer(client, "update_service_config", CHANGE, "toolu_1"))[1]
+    await ledger.close()
+
+
+async def test_without_its_database_the_server_lets_nothing_through(folder: Path) -> None:
+    before = listing(folder)
+    away = "postgresql://bot:hunter2@127.0.0.1:9/bot"
+    async with connected(folder, "--allow-changes=approved", DATABASE_URL=away) as client:
+        failed, text = await answer(client, "update_service_config", CHANGE, "toolu_1")
+    assert failed
+    assert "Check that it runs" in text
+    assert text.endswith("Nothing was executed.")
+    assert "hunter2" not in text
+    assert listing(folder) == before
 
 
 async def test_everything_else_is_refused_with_words_and_changes_nothing(folder: Path, ledger: Ledger) -> None:

@@ -21,6 +21,10 @@ VERSION_TABLE = "ledger_version"
 _LOCK = 0x5245_4C45_4447_4552
 """Key of the PostgreSQL advisory lock that lets one process migrate at a time (any number that is ours alone)."""
 
+_PATIENCE = 60
+"""Seconds to wait for another process's migration; for a lock on a table, as long as everybody waits: while a migration
+queues for one, all that use the table queue behind it."""
+
 
 def upgrade(connection: Connection) -> None:
     """Bring the schema to the newest version.
@@ -28,7 +32,9 @@ def upgrade(connection: Connection) -> None:
     The connection's transaction is the lock: SQLite's BEGIN IMMEDIATE lets one writer in, PostgreSQL an advisory lock.
     """
     if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
     command.upgrade(_config(connection), "head")
 
 

@@ -5,6 +5,9 @@ from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from sre_bot.slack.defusal import defuse
+from sre_bot.slack.mrkdwn import NOTIFICATION_LIMIT, plain
+
 STOP = "stop_run"
 
 Block = dict[str, Any]
@@ -23,6 +26,11 @@ class Page:
 
     text: str
     running: bool = False
+
+    def content(self) -> dict[str, Any]:
+        """The text twice: as blocks for the thread, and short and plain for notifications."""
+        safe = Page(defuse(self.text), self.running)
+        return {"blocks": render(safe), "text": plain(safe.text, NOTIFICATION_LIMIT)}
 
 
 def render(page: Page) -> list[Block]:

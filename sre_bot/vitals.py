@@ -1,0 +1,56 @@
+"""What the process says of itself to those who watch over it: what is not ready, and a few figures."""
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from sre_bot.errors import LedgerError
+from sre_bot.incidents.ledger import Ledger
+from sre_bot.settings import Settings
+from sre_bot.slack.sockets import Sockets
+from sre_bot.workflows.intake import Intake
+from sre_bot.workflows.turns import Turns
+
+
+class Readiness:
+    """Looks at what the bot needs to do its work.
+
+    Args:
+        settings: what it is meant to do.
+        ledger: where it records.
+        sockets: how it hears Slack.
+    """
+
+    def __init__(self, settings: Settings, ledger: Ledger, sockets: Sockets) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._sockets = sockets
+
+    async def missing(self) -> Mapping[str, str]:
+        """What is not ready, with a sentence for each; nothing where all is."""
+        found: dict[str, str] = {}
+        try:
+            await self._ledger.deliveries.backlog()
+        except LedgerError as error:
+            found["database"] = str(error)
+        if not await self._sockets.connected():
+            found["slack"] = "No socket to Slack is connected, so nothing that people write is heard."
+        webhooks = self._settings.webhooks
+        paged = webhooks.pagerduty_secrets or webhooks.alertmanager_token or webhooks.alertmanager_username
+        if paged and not self._settings.slack.incident_channel:
+            found["incident_channel"] = (
+                "Deliveries are recorded, but no card is posted: set SLACK_INCIDENT_CHANNEL to a channel's id."
+            )
+        return found
+
+
+def vital_signs(turns: Turns, intake: Intake, sockets: Sockets) -> CollectorRegistry:
+    """A registry with the figures of this process; other parts add theirs."""
+    registry = CollectorRegistry()
+    runs = Gauge("sre_bot_runs", "Runs of the agent in this process, those in line included.", registry=registry)
+    runs.set_function(lambda: turns.running)
+    behind = Gauge("sre_bot_cases_behind", "Incident cards of which not all is shown yet.", registry=registry)
+    behind.set_function(lambda: intake.behind)
+    count = Gauge("sre_bot_slack_sockets", "Sockets to Slack that were connected at the last look.", registry=registry)
+    count.set_function(lambda: sockets.alive)
+    return registry

@@ -1,0 +1,111 @@
+"""From the inbox to the cases: deliveries that were stored are folded, and each case they touch gets its workflow.
+
+A delivery that was answered is on disk, and a case whose revision is ahead of what was done for it says so in the
+ledger. So nothing depends on being woken: what a crash left is found by the next look, here or on another replica.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+
+from sre_bot.errors import LedgerError
+from sre_bot.incidents.cases import Cases
+from sre_bot.incidents.folding import Grouping
+from sre_bot.workflows.engine import Engine
+
+log = logging.getLogger(__name__)
+
+CASE = "case"
+"""Name of the workflow that does what a case's revision asks for: `case_id, revision`."""
+LOOK_EVERY = 5.0  # seconds between two looks into the inbox without being woken
+CHECK_EVERY = 30.0  # seconds between two looks for cases that are behind
+PAUSE = 1.0  # seconds after a failure of the database
+
+
+class Intake:
+    """Folds what arrives.
+
+    Args:
+        cases: the ledger's cases.
+        grouping: says which incidents belong together.
+        engine: does what a case asks for.
+        channel: where cards are posted; None leaves deliveries unfolded, since nobody could see what becomes of them.
+        look_every: seconds between two looks without being woken.
+    """
+
+    def __init__(
+        self,
+        cases: Cases,
+        grouping: Grouping,
+        engine: Engine,
+        channel: str | None,
+        *,
+        look_every: float = LOOK_EVERY,
+    ) -> None:
+        self._cases = cases
+        self._grouping = grouping
+        self._engine = engine
+        self._channel = channel
+        self._look_every = look_every
+        self._woken = asyncio.Event()
+        self.behind = 0
+        """How many cases were behind at the last look at all of them."""
+        self._folding: asyncio.Task[None] | None = None
+        self._checked = -CHECK_EVERY
+
+    def open(self) -> None:
+        """Begin to fold, first what is there already."""
+        if self._channel:
+            self._folding = asyncio.create_task(self._fold_on(self._channel), name="intake")
+
+    def wake(self) -> None:
+        """Something was stored."""
+        self._woken.set()
+
+    async def close(self) -> None:
+        """Stop; what is in the inbox stays there."""
+        if self._folding:
+            self._folding.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._folding
+
+    async def see_to(self, case_id: int, revision: int) -> None:
+        """Let a case's workflow run for a revision; once for each, whoever asks.
+
+        Raises:
+            LedgerError: it is not recorded; the next look does it.
+        """
+        await self._engine.start(CASE, case_id, revision, key=f"case:{case_id}:{revision}", partition=str(case_id))
+
+    async def _fold_on(self, channel: str) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                more = await self._fold_batch(channel)
+            except LedgerError as error:
+                log.warning("deliveries are not folded yet: %s", error)
+                await asyncio.sleep(PAUSE)
+                continue
+            except Exception:  # the top level of the intake: one strange delivery may not end it
+                log.exception("a look into the inbox failed; the next one follows")
+                await asyncio.sleep(self._look_every)
+                continue
+            if not more:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._look_every):
+                        await self._woken.wait()
+
+    async def _fold_batch(self, channel: str) -> bool:
+        """Fold once; True where more is waiting."""
+        folded = await self._cases.fold(self._grouping, channel)
+        everything = time.monotonic() - self._checked >= CHECK_EVERY
+        if folded.cases or everything:
+            behind = await self._cases.behind()
+            self.behind = len(behind)
+            for case_id, revision in behind:
+                if everything or case_id in folded.cases:
+                    await self.see_to(case_id, revision)
+        if everything:
+            self._checked = time.monotonic()
+        return folded.more

@@ -1,0 +1,116 @@
+"""This replica's lease, and what others left when theirs ran out.
+
+Each replica renews its lease every few seconds and looks for leases that have run out. What the dead one had, its
+workflows in the engine and its turns, goes on here. Where a database has one process only, there is no lease to keep:
+what is left is its predecessor's, and is looked at once.
+"""
+
+import asyncio
+import contextlib
+import logging
+from datetime import timedelta
+
+from sre_bot.errors import LedgerError
+from sre_bot.incidents.replicas import Replicas
+from sre_bot.workflows.engine import Engine
+from sre_bot.workflows.recovery import Recovery
+
+log = logging.getLogger(__name__)
+
+TTL = timedelta(seconds=15)
+EVERY = 3.0  # seconds between two beats
+
+
+class Lease:
+    """Keeps one replica alive in the eyes of the others.
+
+    Args:
+        replicas: the leases.
+        engine: its workflows are taken over too.
+        recovery: brings turns that were left behind to their end.
+        replica: this process.
+        alone: whether this process has the database to itself.
+        ttl: after how long without a beat a replica is taken for dead.
+        every: seconds between two beats.
+    """
+
+    def __init__(
+        self,
+        replicas: Replicas,
+        engine: Engine,
+        recovery: Recovery,
+        replica: str,
+        *,
+        alone: bool,
+        ttl: timedelta = TTL,
+        every: float = EVERY,
+    ) -> None:
+        self._replicas = replicas
+        self._engine = engine
+        self._recovery = recovery
+        self._replica = replica
+        self._alone = alone
+        self._ttl = ttl
+        self._every = every
+        self._keeping: asyncio.Task[None] | None = None
+        self._recovering: asyncio.Task[None] | None = None
+        self._retiring = False
+        self.lost = asyncio.Event()
+        """Set when others took this replica for dead: it must end, since its work is theirs."""
+
+    async def open(self) -> None:
+        """Take the lease, and begin to look at what was left behind.
+
+        Raises:
+            LedgerError: the database cannot be used.
+        """
+        await self._replicas.join(self._replica)
+        self._keeping = asyncio.create_task(self._keep(), name="lease")
+
+    def retire(self) -> None:
+        """This replica is being stopped: it stays alive until its last words are said, and takes nothing over."""
+        self._retiring = True
+        if self._alone and self._keeping:
+            self._keeping.cancel()
+
+    async def close(self) -> None:
+        """Let others take over what this replica leaves."""
+        for task in filter(None, (self._keeping, self._recovering)):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if not self.lost.is_set():
+            with contextlib.suppress(LedgerError):  # it runs out by itself
+                await self._replicas.leave(self._replica)
+
+    async def _keep(self) -> None:
+        while not self.lost.is_set():
+            try:
+                if self._alone:
+                    await self._inherit()
+                    await self._recovery.recover()
+                    return
+                await self._beat()
+            except LedgerError as error:
+                log.warning("the lease is not renewed, or what was left is not looked at yet: %s", error)
+            await asyncio.sleep(self._every)
+
+    async def _beat(self) -> None:
+        if not await self._replicas.beat(self._replica):
+            log.error("others took this replica for dead and have its work")
+            self.lost.set()
+            return
+        if self._retiring:
+            return
+        await self._inherit()
+        # Aside, since Slack may be slow and the lease may not wait.
+        if self._recovering is None or self._recovering.done():
+            if self._recovering and (error := self._recovering.exception()):
+                log.warning("what was left behind could not all be looked at: %s", error)
+            self._recovering = asyncio.create_task(self._recovery.recover(), name="recovery")
+
+    async def _inherit(self) -> None:
+        async with self._replicas.taking_over(self._replica, self._ttl) as dead:
+            for replica in dead:
+                log.warning("replica %s is dead; its work goes on here", replica)
+                await self._engine.take_over(replica)

@@ -1,0 +1,69 @@
+"""After a crash, ours or another replica's: turns that were left behind go on, or end where people see it."""
+
+import logging
+
+from sre_bot.incidents.ledger import Ledger
+from sre_bot.incidents.model import Turn, TurnEnd, TurnState
+from sre_bot.workflows.people import People
+from sre_bot.workflows.turns import Turns, prompt_of
+
+log = logging.getLogger(__name__)
+
+BELOW = "I was restarted while I worked on this; I go on below."
+BEGIN_AGAIN = "I was restarted before I began; I begin again below."
+GIVEN_UP = "I was restarted {attempts} times while I worked on this, so I give it up. What is written above stands."
+SHOWN = "Its end was shown; a crash came before it was recorded."
+MOST_ATTEMPTS = 4
+"""How often a turn is begun: one that takes the process with it each time must not do so for ever."""
+
+
+class Recovery:
+    """Brings turns that were left behind to their end.
+
+    Args:
+        ledger: knows them.
+        people: see their end.
+        turns: begins them again.
+        replica: whose turns.
+    """
+
+    def __init__(self, ledger: Ledger, people: People, turns: Turns, replica: str) -> None:
+        self._ledger = ledger
+        self._people = people
+        self._turns = turns
+        self._replica = replica
+
+    async def recover(self) -> None:
+        """Look at every unfinished turn of this replica that this process has not begun itself.
+
+        Raises:
+            LedgerError: not all could be looked at.
+        """
+        shown: set[int] = set()
+        for turn in await self._ledger.runs.unfinished(self._replica):
+            if self._turns.holds(turn.id):
+                continue
+            if turn.state is TurnState.RUNNING:
+                await self._go_on(turn, shown)
+            else:
+                await self._people.close_reply(turn.channel, turn.thread_ts, turn.id, turn.attempts + 1, BEGIN_AGAIN)
+                await self._begin(turn)
+
+    async def _go_on(self, turn: Turn, shown: set[int]) -> None:
+        place = (turn.channel, turn.thread_ts)
+        last = turn.attempts >= MOST_ATTEMPTS
+        reason = GIVEN_UP.format(attempts=turn.attempts) if last else BELOW
+        unfinished = await self._people.close_reply(*place, turn.id, turn.attempts, reason)
+        if not unfinished or turn.thread_id in shown:  # what a run took in was answered with it
+            shown.add(turn.thread_id)
+            await self._ledger.end_turn(turn.id, TurnEnd(TurnState.ANSWERED, reason=SHOWN))
+        elif last:
+            await self._people.say(*place, reason)
+            await self._ledger.end_turn(turn.id, TurnEnd(TurnState.INTERRUPTED, reason=reason))
+        elif await self._ledger.runs.put_back(turn.id, self._replica, to=self._replica):
+            await self._begin(turn)
+
+    async def _begin(self, turn: Turn) -> None:
+        thread = await self._ledger.find_thread(turn.channel, turn.thread_ts)
+        if thread and not self._turns.holds(turn.id):
+            await self._turns.enqueue(thread.id, turn, prompt_of(turn, thread.team))
