@@ -27,7 +27,7 @@ SETTINGS = {
     "unix_socket_directories": "",
     "shared_buffers": "32MB",
     "max_connections": "100",  # three bots and a few tool processes, with room
-    "max_wal_size": "128MB",
+    "wal_init_zero": "off",  # each new database fills half a log segment: zeroing these first is most of the work
 }
 # Below the ports that the system gives to clients: while the server is away, a client that keeps on calling a port of
 # that range may be given the very port that it calls, is then connected to itself, and the server cannot come back.
