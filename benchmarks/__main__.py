@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import conversations, demo, fleet, latency, mcp_servers, tools
+from benchmarks import conversations, demo, fleet, latency, mcp_servers, tools, webhooks
 from benchmarks.machine import describe_machine
 from benchmarks.tables import Table
 
@@ -13,10 +13,11 @@ MEASUREMENTS: dict[str, Callable[[int], list[Table]]] = {
     "conversations": conversations.measure,
     "mcp": mcp_servers.measure,
     "tools": tools.measure,
+    "webhooks": webhooks.measure,
     "fleet": fleet.measure,
     "demo": demo.measure,
 }
-RUNS = {"latency": 3, "conversations": 2, "mcp": 7, "tools": 5, "fleet": 2, "demo": 1}
+RUNS = {"latency": 3, "conversations": 2, "mcp": 7, "tools": 5, "webhooks": 3, "fleet": 2, "demo": 1}
 
 
 def main() -> int:

@@ -30,7 +30,7 @@ class Limits:
     answer: float = 4.0
     idle: float = 75.0
     burst: int = 1_000
-    per_second: float = 200.0
+    per_second: float = 500.0
     concurrent: int = 200
     drain: float = 5.0
 
