@@ -11,6 +11,7 @@ class Outcome(Enum):
     """How a run ended."""
 
     ANSWERED = "answered"
+    PROPOSED = "proposed"  # a call waits for a person
     FAILED = "failed"  # something broke: the model, the tools, the process
     STOPPED = "stopped"  # a person stopped it
     INTERRUPTED = "interrupted"  # the bot was restarted
@@ -69,6 +70,7 @@ class RunEnded:
         cost_usd: US dollars of this run as the SDK reports them; None where it reported nothing.
         seconds: wall time of the run.
         tool_calls: how many tools were called.
+        deferred: id of the call that waits for a person; empty where none does.
     """
 
     outcome: Outcome
@@ -77,6 +79,7 @@ class RunEnded:
     cost_usd: float | None
     seconds: float
     tool_calls: int
+    deferred: str = ""
 
 
 Event = TextDelta | TextBreak | ToolStarted | ToolFinished | Notice | Steered | RunEnded

@@ -18,6 +18,7 @@ import claude_agent_sdk
 from claude_agent_sdk import ClaudeAgentOptions
 from claude_agent_sdk.types import SessionStore
 
+from sre_bot.agent.approvals import Seal
 from sre_bot.agent.scratch import Scratch
 from sre_bot.settings import ROOT, Settings
 from sre_bot.tools.offer import SERVER_NAME
@@ -59,22 +60,35 @@ class AgentOptions:
 
     Args:
         settings: the bot's settings.
-        read_tools: names of the tools that run without asking.
+        free: the tools that run without asking, as Claude Code names them.
         store: where transcripts are kept, so that any process can resume a thread.
+        seal: is asked before every other call; without one the tools that change something are not offered at all.
+        further: other MCP servers, in the standard shape of `mcpServers`.
     """
 
-    def __init__(self, settings: Settings, read_tools: Sequence[str], store: SessionStore) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        free: Sequence[str],
+        store: SessionStore,
+        seal: Seal | None = None,
+        further: Mapping[str, Any] | None = None,
+    ) -> None:
         self._settings = settings
         self._store = store
-        self._allowed = [f"mcp__{SERVER_NAME}__{name}" for name in read_tools]
+        self._seal = seal
+        self._allowed = sorted(free)
         self.scratch = scratch_of(settings)
         settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         _remove_left_over(settings.state_dir)
         self._mcp_file = settings.state_dir / f"mcp-{os.getpid()}.json"
-        _write_private(self._mcp_file, json.dumps({"mcpServers": {SERVER_NAME: self._server()}}))
+        _write_private(self._mcp_file, json.dumps({"mcpServers": {**(further or {}), SERVER_NAME: self._server()}}))
 
-    def for_session(self, session_id: UUID, *, resume: bool) -> ClaudeAgentOptions:
-        """Options of one process: of a new session with this id, or of a stored one that goes on."""
+    def for_session(self, session_id: UUID, *, resume: bool, waits: bool = False) -> ClaudeAgentOptions:
+        """Options of one process: of a new session with this id, or of a stored one that goes on.
+
+        `waits` is for one that is resumed before a person has decided on the call with which its last run ended.
+        """
         run = self._settings.run
         return ClaudeAgentOptions(
             session_id=None if resume else str(session_id),
@@ -87,6 +101,7 @@ class AgentOptions:
             skills=[".claude:runbook"],
             allowed_tools=self._allowed,
             permission_mode="dontAsk",
+            hooks=self._seal.hooks(session_id, waits=waits) if self._seal else None,
             mcp_servers=self._mcp_file,
             strict_mcp_config=True,
             setting_sources=[],
@@ -107,11 +122,12 @@ class AgentOptions:
         self._mcp_file.unlink(missing_ok=True)
 
     def _server(self) -> dict[str, Any]:
+        gated = {"DATABASE_URL": self._settings.database_url} if self._seal else {}
         return {
             "type": "stdio",
             "command": sys.executable,
-            "args": [str(ROOT / "sre_mcp_server.py")],
-            "env": {**_inherited(), **self._settings.tools.environment()},
+            "args": [str(ROOT / "sre_mcp_server.py"), *(["--allow-changes=approved"] if self._seal else [])],
+            "env": {**_inherited(), **self._settings.tools.environment(), **gated},
             "timeout": 60_000,
             "alwaysLoad": True,
         }

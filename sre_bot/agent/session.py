@@ -20,6 +20,7 @@ from sre_bot.agent.events import Event, Notice, Outcome, RunEnded, TextBreak
 from sre_bot.agent.stream import Describe, RunStream
 from sre_bot.errors import SessionLost, ToolsUnavailable
 from sre_bot.settings import RunSettings
+from sre_bot.tools.offer import SERVER_NAME
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ CONNECT_TIMEOUT = 60.0  # seconds: a cold start took up to 6 s on two loaded cor
 CHECK_TIMEOUT = 2.0  # seconds: a healthy process answers within milliseconds
 INTERRUPT_TIMEOUT = 10.0  # seconds: an interrupt was answered within 0.1 s in every state
 INSIST_EVERY = 0.3  # seconds between two interrupts of one run
+DECISION = "decision"
+"""Stands for the prompt where a run is begun by a person's decision."""
 BUDGET_RESERVE = 0.5  # of a run's budget; a process with less of it left is not asked again
 
 
@@ -72,11 +75,31 @@ class Session:
             prompt: text for the model, taken verbatim.
             prompt_id: names this prompt; results carry the ids of the prompts that they answer.
         """
-        stream = RunStream(self._describe, self._spent_usd)
-        self._stopping = None
-        self._unanswered = {str(prompt_id)}
-        deadline = time.monotonic() + self._bounds.timeout
+        stream = self._begin(str(prompt_id))
         await self._send(prompt, prompt_id)
+        async for event in self._follow(stream):
+            yield event
+
+    async def go_on(self) -> AsyncIterator[Event]:
+        """Yield what happens once a person has decided on the call with which the last run ended; sends nothing.
+
+        The process is a resumed one: it asks the hook about that call again, and goes on with what the hook says.
+        """
+        async for event in self._follow(self._begin(DECISION)):
+            yield event
+
+    @property
+    def left_unanswered(self) -> frozenset[str]:
+        """Ids of the prompts that the run which has ended did not come to."""
+        return frozenset(self._unanswered)
+
+    def _begin(self, prompt_id: str) -> RunStream:
+        self._stopping = None
+        self._unanswered = {prompt_id}
+        return RunStream(self._describe, self._spent_usd)
+
+    async def _follow(self, stream: RunStream) -> AsyncIterator[Event]:
+        deadline = time.monotonic() + self._bounds.timeout
         while True:
             message = await self._next(stream, deadline)
             if message is None:
@@ -85,6 +108,12 @@ class Session:
                 return
             for event in stream.read(message):
                 if isinstance(event, RunEnded):
+                    if event.outcome is Outcome.PROPOSED:
+                        self._unanswered -= answered_by(cast(ResultMessage, message))
+                        self.give_up()  # a process that has deferred a call cannot go on with it; a resumed one can
+                        self._count(cast(ResultMessage, message), event)
+                        yield event
+                        return
                     if not self._settle(cast(ResultMessage, message)):
                         yield Notice(event.reason) if event.reason else TextBreak()
                         continue
@@ -113,7 +142,7 @@ class Session:
                 servers = (await self._client.get_mcp_status())["mcpServers"]
         except (TimeoutError, ClaudeSDKError):
             return False
-        return bool(servers) and all(server["status"] == "connected" for server in servers)
+        return any(server["name"] == SERVER_NAME and server["status"] == "connected" for server in servers)
 
     async def close(self) -> None:
         """End the process; a run in flight ends as broken."""
@@ -147,7 +176,7 @@ class Session:
         After an interrupt, prompts that were still queued in the CLI would begin a run that nobody waits for, and an
         error may name no prompt at all. Then the process is given up; the thread is resumed from the store.
         """
-        answered = set(result.user_message_uuids or filter(None, [result.user_message_uuid]))
+        answered = answered_by(result)
         left = self._unanswered - answered if answered or len(self._unanswered) > 1 else set()
         if left and (self._stopping or not answered):
             self._given_up = True
@@ -206,6 +235,11 @@ class Session:
         return stream.end(Outcome.FAILED, "The agent's process ended unexpectedly. Please ask again.")
 
 
+def answered_by(result: ResultMessage) -> set[str]:
+    """Ids of the prompts that a result answers."""
+    return set(result.user_message_uuids or filter(None, [result.user_message_uuid]))
+
+
 async def connect(client: ClaudeSDKClient) -> None:
     """Connect a client and wait until its tools are there.
 
@@ -232,7 +266,9 @@ async def connect(client: ClaudeSDKClient) -> None:
 
 async def _await_tools(client: ClaudeSDKClient) -> None:
     while True:
-        servers = (await client.get_mcp_status())["mcpServers"]
+        # Further servers are a help; ours is what no answer may lack.
+        status = (await client.get_mcp_status())["mcpServers"]
+        servers = [server for server in status if server["name"] == SERVER_NAME]
         failed = [server for server in servers if server["status"] not in ("connected", "pending")]
         if failed or not servers:
             why = "; ".join(f"{server['name']}: {server.get('error', server['status'])}" for server in failed)

@@ -7,6 +7,7 @@ arguments are complete. Cost is cumulative for the process, so a run's own cost 
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from claude_agent_sdk import (
@@ -154,11 +155,16 @@ class RunStream:
     def _end(self, result: ResultMessage) -> RunEnded:
         outcome, reason = self._judge(result)
         total = result.total_cost_usd
-        return self.end(outcome, reason, None if total is None else max(0.0, total - self._cost_before))
+        end = self.end(outcome, reason, None if total is None else max(0.0, total - self._cost_before))
+        if outcome is Outcome.PROPOSED and result.deferred_tool_use:
+            return replace(end, deferred=result.deferred_tool_use.id)
+        return end
 
     def _judge(self, result: ResultMessage) -> tuple[Outcome, str]:
         if result.subtype in LIMITS:
             return Outcome.LIMITED, LIMITS[result.subtype]
+        if result.terminal_reason == "tool_deferred":
+            return Outcome.PROPOSED, ""
         if (result.terminal_reason or "").startswith("aborted"):
             return Outcome.STOPPED, "Stopped."
         if not result.is_error:

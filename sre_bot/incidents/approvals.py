@@ -23,6 +23,7 @@ from sre_bot.incidents.model import (
     IllegalMove,
     Proposal,
 )
+from sre_bot.incidents.plan import Plan
 from sre_bot.incidents.tables import approvals
 
 OUTCOME_LIMIT = 4_000  # characters
@@ -85,6 +86,13 @@ class Approvals:
             "decided_by": "",
             "reason": "",
             "outcome": "",
+            "channel": proposal.channel,
+            "thread_ts": proposal.thread_ts,
+            "card_ts": "",
+            "plan": proposal.plan.as_json(),
+            "before": {},
+            "verdict": "",
+            "applied": False,
         }
         async with self._database.writing() as connection:
             await connection.execute(self._database.insert_or_ignore(approvals, "tool_use_id"), row)
@@ -98,6 +106,24 @@ class Approvals:
         async with self._database.reading() as connection:
             row = (await connection.execute(_row(tool_use_id))).one_or_none()
             return _approval(row) if row else None
+
+    async def get(self, approval_id: int) -> Approval | None:
+        """Give an approval by its number."""
+        async with self._database.reading() as connection:
+            row = (await connection.execute(select(approvals).where(approvals.c.id == approval_id))).one_or_none()
+            return _approval(row) if row else None
+
+    async def of_thread(self, channel: str, thread_ts: str) -> list[Approval]:
+        """Give the approvals that were proposed in a thread, oldest first."""
+        here = (approvals.c.channel == channel) & (approvals.c.thread_ts == thread_ts)
+        async with self._database.reading() as connection:
+            rows = await connection.execute(select(approvals).where(here).order_by(approvals.c.id))
+            return [_approval(row) for row in rows]
+
+    async def note(self, approval_id: int, **values: Any) -> None:  # noqa: ANN401
+        """Remember what is not a move: `card_ts`, `before`, `verdict`, `applied`."""
+        async with self._database.writing() as connection:
+            await connection.execute(update(approvals).where(approvals.c.id == approval_id).values(values))
 
     async def unfinished(self) -> list[Approval]:
         """Give every approval that is in no end state, oldest first: after a crash, what has to be looked at."""
@@ -167,7 +193,7 @@ def _row(tool_use_id: str) -> Select[Any]:
 
 
 def _approval(row: Row[Any]) -> Approval:
-    return Approval(**row._mapping)
+    return Approval(**{**row._mapping, "plan": Plan.from_json(row.plan)})
 
 
 def _refusal(found: Approval | None, call_hash: str, now: datetime) -> str:

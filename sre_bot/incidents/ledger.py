@@ -102,6 +102,13 @@ class Ledger:
             row = (await connection.execute(_thread_at(channel, thread_ts))).one_or_none()
             return Thread(**row._mapping) if row else None
 
+    async def thread_of(self, session_id: UUID) -> Thread | None:
+        """Give the thread whose conversation a session holds; None where it holds none, or no longer."""
+        async with self._database.reading() as connection:
+            found = await connection.execute(select(threads).where(threads.c.session_id == session_id))
+            row = found.one_or_none()
+            return Thread(**row._mapping) if row else None
+
     async def bind_session(self, thread_id: int, session_id: UUID, owner: str = "") -> None:
         """Remember which agent session holds a thread's conversation, and on which replica it was last spoken in.
 

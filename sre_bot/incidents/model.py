@@ -3,6 +3,7 @@
 A turn is one prompt and what became of it. Every turn ends in exactly one of the states on the right, and stays there:
 
     queued ◀─▶ running ──┬──▶ answered      the model finished its answer
+       │                 ├──▶ proposed      it asked for a change, which waits for a person
        │                 ├──▶ failed        an error ended it; `reason` says which
        └─────────────────┼──▶ stopped       a person ended it
      (all but answered)  ├──▶ interrupted   the process died too often while it ran
@@ -38,6 +39,7 @@ from uuid import UUID
 
 from sre_bot.errors import LedgerError
 from sre_bot.incidents.paging import Urgency
+from sre_bot.incidents.plan import NO_PLAN, Plan
 
 
 class IllegalMove(LedgerError):
@@ -50,6 +52,7 @@ class TurnState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     ANSWERED = "answered"
+    PROPOSED = "proposed"
     FAILED = "failed"
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
@@ -63,6 +66,7 @@ PREDECESSORS: dict[TurnState, frozenset[TurnState]] = {
     TurnState.QUEUED: frozenset({TurnState.RUNNING}),
     TurnState.RUNNING: frozenset({TurnState.QUEUED}),
     TurnState.ANSWERED: frozenset({TurnState.RUNNING}),
+    TurnState.PROPOSED: frozenset({TurnState.RUNNING}),
     TurnState.FAILED: UNFINISHED,
     TurnState.STOPPED: UNFINISHED,
     TurnState.INTERRUPTED: UNFINISHED,
@@ -118,11 +122,17 @@ class Proposal:
     arguments: Mapping[str, Any]
     expires_at: datetime
     file_hash: str | None = None
+    channel: str = ""
+    thread_ts: str = ""
+    plan: Plan = NO_PLAN
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One proposed call and what became of it; `decided_by` is Slack's id of a person."""
+    """One proposed call and what became of it; `decided_by` is Slack's id of a person.
+
+    `applied` says that the agent has read the decision, so that its conversation may go on.
+    """
 
     id: int
     tool_use_id: str
@@ -141,6 +151,13 @@ class Approval:
     ended_at: datetime | None
     reason: str
     outcome: str
+    channel: str
+    thread_ts: str
+    card_ts: str
+    plan: Plan
+    before: Mapping[str, float]
+    verdict: str
+    applied: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,15 @@ approvals = Table(
     Column("ended_at", UtcDateTime),
     Column("reason", PlainText, nullable=False),
     Column("outcome", PlainText, nullable=False),
+    Column("channel", PlainText, nullable=False, server_default=""),
+    Column("thread_ts", PlainText, nullable=False, server_default=""),
+    Column("card_ts", PlainText, nullable=False, server_default=""),
+    Column("plan", JSON, nullable=False, server_default="{}"),
+    Column("before", JSON, nullable=False, server_default="{}"),  # figures when it was approved
+    Column("verdict", PlainText, nullable=False, server_default=""),  # of the check after it
+    Column("applied", Boolean, nullable=False, server_default=false()),  # the agent has read the decision
     Index(None, "state"),
+    Index(None, "channel", "thread_ts"),
     sqlite_autoincrement=True,
 )
 

@@ -19,6 +19,7 @@ from sre_bot.settings.backends import (
     ToolSettings,
 )
 from sre_bot.settings.bot import (
+    ApprovalSettings,
     HouseSettings,
     IncidentSettings,
     LedgerSettings,
@@ -34,6 +35,7 @@ from sre_bot.settings.reading import load_ledger_settings, load_settings, load_t
 __all__ = [
     "ROOT",
     "AlertmanagerSettings",
+    "ApprovalSettings",
     "ConfluenceSettings",
     "DeploymentSettings",
     "FleetSettings",

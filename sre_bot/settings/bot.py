@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, model_validator
 
 from sre_bot.settings.backends import ToolSettings
-from sre_bot.settings.fields import ROOT, ApiKey, ChannelId, Group, ProjectPath, Secrets, Url
+from sre_bot.settings.fields import ROOT, ApiKey, ChannelId, Group, People, ProjectPath, Secrets, Url
 
 
 class LedgerSettings(Group):
@@ -90,6 +90,16 @@ class SlackSettings(Group):
     )
 
 
+class ApprovalSettings(Group):
+    """Who decides on what the agent proposes."""
+
+    approvers: People = Field(
+        (),
+        alias="SLACK_APPROVERS",
+        description="Ids of users (U…) and user groups (S…) that may approve, separated by commas; none: nobody may",
+    )
+
+
 class WebhookSettings(Group):
     """The listener that PagerDuty and Alertmanager call, with /healthz, /readyz and /metrics.
 
@@ -170,6 +180,7 @@ class Settings(Group):
     run: RunSettings
     house: HouseSettings
     slack: SlackSettings
+    approvals: ApprovalSettings
     webhooks: WebhookSettings
     incidents: IncidentSettings
     database_url: str = Field(

@@ -31,7 +31,7 @@ def _check_email(value: object) -> str:
     return email
 
 
-def _split_secrets(value: object) -> object:
+def _split_list(value: object) -> object:
     return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
@@ -49,7 +49,10 @@ Email = Annotated[str, BeforeValidator(_check_email)]
 HeaderText = Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
 LabelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Arguments = Annotated[tuple[str, ...], BeforeValidator(_split_words)]
-Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split_secrets)]
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split_list)]
+People = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=r"^[UWS][A-Z0-9]+$")], ...], BeforeValidator(_split_list)
+]
 ChannelId = Annotated[str, StringConstraints(pattern=r"^[CG][A-Z0-9]+$")]
 ProjectPath = Annotated[Path, BeforeValidator(_resolve_path)]
 

@@ -50,11 +50,11 @@ class Remediation:
         file = await asyncio.to_thread(self._files.read, name)
         lines = [f"{service}: {name}, hash {file.hash}, {len(file.values)} keys, read {clock(time.time())}"]
         lines += [
-            f"{key}={mask_secrets(value) if _shown(declared, key) else MASKED} | {_describe(declared.get(key))}"
+            f"{key}={mask_secrets(value) if is_shown(declared, key) else MASKED} | {_describe(declared.get(key))}"
             for key, value in file.values.items()
         ]
         lines += [f"{key} is not set | {_describe(each)}" for key, each in declared.items() if key not in file.values]
-        if any(not _shown(declared, key) for key in file.values):
+        if any(not is_shown(declared, key) for key in file.values):
             lines.append(f"{MASKED}: the value is there and is withheld: a secret, or a key that services.yaml lacks.")
         return "\n".join([*lines, "The service reads this at its deployment: what runs may differ from the file."])
 
@@ -75,7 +75,7 @@ class Remediation:
     ) -> str:
         """Set one key in a service's env file."""
         name, declared = self._known(service)
-        _check(service, declared, key, value)
+        check_setting(service, declared, key, value)
         async with self._files.exclusively():
             old = await asyncio.to_thread(self._files.read, name)
             _compare(old, expected_hash)
@@ -149,7 +149,7 @@ def _compare(file: EnvFile | None, expected_hash: str | None) -> None:
     )
 
 
-def _check(service: str, declared: dict[str, Setting], key: str, value: str) -> None:
+def check_setting(service: str, declared: dict[str, Setting], key: str, value: str) -> None:
     """Refuse a key that is not declared and a value that its declaration does not allow."""
     if key not in declared or declared[key].type == "secret":
         changeable = ", ".join(name for name, each in declared.items() if each.type != "secret")
@@ -191,13 +191,14 @@ def _describe(setting: Setting | None) -> str:
     return f"{setting.allowed} | {setting.purpose}" if setting else "not declared in services.yaml, cannot be changed"
 
 
-def _shown(declared: dict[str, Setting], key: str) -> bool:
+def is_shown(declared: dict[str, Setting], key: str) -> bool:
+    """Whether a key's value may be seen: it is declared, and no secret."""
     return key in declared and declared[key].type != "secret"
 
 
 def _secrets(declared: dict[str, Setting], file: EnvFile | None) -> list[str]:
     values = file.values if file else {}
-    return [value for key, value in values.items() if not _shown(declared, key) and len(value) >= _MASKED_FROM]
+    return [value for key, value in values.items() if not is_shown(declared, key) and len(value) >= _MASKED_FROM]
 
 
 def _output(ended: Redeployment, secrets: Sequence[str]) -> str:

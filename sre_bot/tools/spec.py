@@ -133,18 +133,13 @@ class Tool:
     async def call(self, arguments: Mapping[str, Any]) -> Answer:
         """Validate and run. Every failure is an Answer; only cancellation is raised."""
         spec = self.spec
-        # Models send null for what they leave out; a parameter that has a default means that by it.
-        given = {key: value for key, value in arguments.items() if value is not None}
         try:
-            _refuse_half_characters(spec, given)
-            values = spec.arguments.model_validate(given)
+            values = read_arguments(spec, arguments)
             async with asyncio.timeout(spec.timeout):
                 text = await spec.method(
                     self.group, **{name: getattr(values, name) for name in spec.arguments.model_fields}
                 )
             return Answer(_bound(text, spec.limit))
-        except ValidationError as error:
-            return _failure(_explain(spec, error))
         except SreBotError as error:
             return _failure(str(error))
         except TimeoutError:
@@ -156,6 +151,21 @@ class Tool:
                 f"{spec.name} failed: {type(error).__name__} (reference {reference}; the details are in the tool "
                 f"server's log). This is a defect of the tool, not a finding about the services."
             )
+
+
+def read_arguments(spec: ToolSpec, arguments: Mapping[str, Any]) -> BaseModel:
+    """The arguments of a call, validated.
+
+    Raises:
+        BadRequest: they cannot be used; says which can.
+    """
+    # Models send null for what they leave out; a parameter that has a default means that by it.
+    given = {key: value for key, value in arguments.items() if value is not None}
+    _refuse_half_characters(spec, given)
+    try:
+        return spec.arguments.model_validate(given)
+    except ValidationError as error:
+        raise BadRequest(_explain(spec, error)) from error
 
 
 def shorten(text: str, limit: int) -> str:

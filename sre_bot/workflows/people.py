@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from sre_bot.agent.events import Event
+from sre_bot.incidents.model import Approval
 from sre_bot.incidents.paging import Case
 
 
@@ -28,6 +29,12 @@ class Prompt:
     ts: str
     author: str
     text: str
+
+    @property
+    def decides(self) -> int | None:
+        """Number of the proposal whose decision lets the conversation go on; None for words."""
+        name, _, number = self.ts.partition(":")
+        return int(number) if name == "act" and not self.author and number.isdecimal() else None
 
     @property
     def by_person(self) -> bool:
@@ -101,6 +108,14 @@ class Shown:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class ProposalCard:
+    """What a person is asked to decide on, and who may; without `approvers` nobody may, and the card says so."""
+
+    approval: Approval
+    approvers: str
+
+
 class Board(Protocol):
     """Where incidents are shown: a card in the incident channel, and lines in its thread."""
 
@@ -118,6 +133,16 @@ class Board(Protocol):
 
     async def tell(self, channel: str, thread_ts: str, text: str, key: str, *, search: bool) -> None:
         """One message of Markdown in a card's thread, once for its key; raises as `show` does."""
+
+    async def show_proposal(self, now: Callable[[], Awaitable[ProposalCard]], *, search: bool) -> str:
+        """Make Slack show a proposal as it is when its turn has come; gives its message. Raises as `show` does."""
+
+
+class Decisions(Protocol):
+    """Takes people's decisions. Gives one sentence for whoever decided, or raises it as SreBotError."""
+
+    async def decide(self, approval_id: int, person: str, *, approve: bool, reason: str = "", thread: str = "") -> str:
+        """Approve or reject a proposal, once; see `workflows.approvals.Proposals.decide`."""
 
 
 class Paging(Protocol):

@@ -1,0 +1,258 @@
+"""The life of a proposal: shown, decided once by a person who may, carried out, and its outcome shown.
+
+The decision is one UPDATE in the ledger. What follows is a workflow that does what the row asks for: show the card, let
+the agent's conversation go on, where the very call that was sealed is asked about again. Nothing here runs a tool.
+"""
+
+import logging
+from datetime import UTC, datetime
+from typing import Protocol
+
+from sre_bot.agent.approvals import Seal
+from sre_bot.errors import BadRequest, LedgerError, SreBotError
+from sre_bot.incidents.ledger import Ledger
+from sre_bot.incidents.model import Approval, ApprovalState, IllegalMove
+from sre_bot.incidents.paging import Urgency
+from sre_bot.tools.planning import Planner
+from sre_bot.workflows.engine import Engine
+from sre_bot.workflows.people import Board, Prompt, ProposalCard
+from sre_bot.workflows.turns import Turns
+
+log = logging.getLogger(__name__)
+
+ACT = "act"
+"""Name of the workflow that does what a proposal asks for: `approval_id`."""
+
+UNAPPLIED = frozenset({ApprovalState.PENDING, ApprovalState.APPROVED, ApprovalState.EXECUTING, ApprovalState.CONSUMED})
+DECIDED = frozenset({ApprovalState.APPROVED, ApprovalState.REJECTED})
+ENDED = frozenset({ApprovalState.SUCCEEDED, ApprovalState.FAILED})
+
+
+class Electorate(Protocol):
+    """Who may decide."""
+
+    @property
+    def words(self) -> str:
+        """Who may, as it is shown; empty where nobody may."""
+
+    async def refuse(self, person: str) -> str:
+        """Why a person may not decide; empty where they may."""
+
+
+class Verification(Protocol):
+    """Proves by figures what a change did."""
+
+    async def sample(self, approval: Approval) -> dict[str, float]:
+        """The figures that count, now, before the change; raises BackendError."""
+
+    async def schedule(self, approval: Approval) -> None:
+        """See that the figures are compared once the change has had its time; raises LedgerError."""
+
+
+class Proposals:
+    """Shows, decides and follows up.
+
+    Args:
+        ledger: keeps the proposals.
+        engine: runs the workflow; `define` must come before its `open`.
+        board: shows cards.
+        turns: lets conversations go on.
+        seal: waits for decisions.
+        planner: makes the plan again, to see whether it would still be the same.
+        electorate: who may decide.
+        verification: compares figures; None where nothing is verified.
+        team: id of the Slack workspace.
+        boot: names this process's life.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        engine: Engine,
+        board: Board,
+        turns: Turns,
+        seal: Seal,
+        planner: Planner,
+        electorate: Electorate,
+        verification: Verification | None,
+        *,
+        team: str,
+        boot: str,
+    ) -> None:
+        self._ledger = ledger
+        self._engine = engine
+        self._board = board
+        self._turns = turns
+        self._seal = seal
+        self._planner = planner
+        self._electorate = electorate
+        self._verification = verification
+        self._team = team
+        self._boot = boot
+
+    def define(self) -> None:
+        """Make the workflow known to the engine."""
+        self._engine.define(ACT, self.advance)
+
+    async def open(self) -> None:
+        """See to what was pending or decided when the process before this one ended.
+
+        Raises:
+            LedgerError: not all of it could be looked at.
+        """
+        for approval in await self._ledger.approvals.unfinished():
+            if approval.state is not ApprovalState.PROPOSED:
+                await self._see_to(approval, f"again:{self._boot}")
+
+    async def proposed(self, tool_use_id: str) -> None:
+        """A run ended with this call deferred: only now may people see it.
+
+        Raises:
+            LedgerError: it is not recorded, and will never be shown; the model is asked again.
+        """
+        await self._ledger.approvals.move(tool_use_id, ApprovalState.PENDING)
+        approval = await self._ledger.approvals.find(tool_use_id)
+        if approval:
+            await self._see_to(approval, "card")
+            left = (approval.expires_at - datetime.now(UTC)).total_seconds() + 1
+            key = f"act:{approval.id}:expiry"
+            await self._engine.start(ACT, approval.id, key=key, partition=str(approval.id), delay=max(1.0, left))
+
+    async def holds_up(self, channel: str, thread_ts: str) -> str:
+        """Why a thread's conversation may not go on with something else now; empty where it may."""
+        for approval in await self._ledger.approvals.of_thread(channel, thread_ts):
+            undecided = approval.state is ApprovalState.PENDING and approval.expires_at > datetime.now(UTC)
+            unread = not approval.applied and approval.state in (UNAPPLIED | DECIDED) - {ApprovalState.PENDING}
+            if undecided or unread:
+                return f"I answer this when proposal #{approval.id} above is decided; rejecting it is enough."
+        return ""
+
+    async def decide(self, approval_id: int, person: str, *, approve: bool, reason: str = "", thread: str = "") -> str:
+        """Take a person's decision; gives one sentence for them.
+
+        Args:
+            approval_id: the number on the card.
+            person: Slack's id.
+            approve: yes or no.
+            reason: why not; the model reads it.
+            thread: `channel/timestamp` where it was typed and not clicked: it counts in the proposal's own thread only.
+
+        Raises:
+            BadRequest: it is not taken; says why.
+            LedgerError: it is not recorded, so it does not count.
+        """
+        approval = await self._ledger.approvals.get(approval_id)
+        if approval is None or (thread and thread != f"{approval.channel}/{approval.thread_ts}"):
+            raise BadRequest(f"There is no proposal #{approval_id} here.")
+        if why := await self._electorate.refuse(person):
+            log.warning("proposal %d: a decision of %s was refused", approval_id, person)
+            raise BadRequest(why)
+        if approval.state is ApprovalState.PENDING and approval.expires_at <= datetime.now(UTC):
+            await self._expire(approval, "nobody decided in time")
+            raise BadRequest(f"Proposal #{approval_id} has expired. Nothing was executed; ask me to propose it again.")
+        if approve:
+            await self._check_unchanged(approval)
+            await self._sample(approval)
+        to = ApprovalState.APPROVED if approve else ApprovalState.REJECTED
+        try:
+            first = await self._ledger.approvals.move(approval.tool_use_id, to, by=person, reason=reason)
+        except IllegalMove as error:
+            now = await self._ledger.approvals.get(approval_id) or approval
+            raise BadRequest(f"Proposal #{approval_id} is {now.state} already; nothing was changed by this.") from error
+        log.info("proposal %d was %s by %s", approval_id, to, person)
+        await self._engine.start(ACT, approval_id, key=f"act:{approval_id}", partition=str(approval_id))
+        self._seal.decided(approval.tool_use_id)
+        done = "approved; it runs now" if approve else "rejected"
+        return f"Proposal #{approval_id} is {done}." if first else f"Proposal #{approval_id} was {to} already."
+
+    async def advance(self, approval_id: int) -> None:
+        """The workflow: whatever the proposal asks for by now."""
+        boot = await self._engine.remember("intent", self._boot)
+
+        async def expire(_tried: int) -> None:
+            approval = await self._get(approval_id)
+            if approval.state is ApprovalState.PENDING and approval.expires_at <= datetime.now(UTC):
+                await self._expire(approval, "nobody decided in time")
+
+        async def show(tried: int) -> None:
+            shown = await self._board.show_proposal(
+                lambda: self._card(approval_id), search=tried > 0 or boot != self._boot
+            )
+            if shown != (await self._get(approval_id)).card_ts:
+                await self._ledger.approvals.note(approval_id, card_ts=shown)
+
+        async def go_on(_tried: int) -> None:
+            approval = await self._get(approval_id)
+            if approval.state in DECIDED | {ApprovalState.EXECUTING} and not approval.applied:
+                prompt = Prompt(self._team, approval.channel, approval.thread_ts, f"act:{approval_id}", "", "")
+                await self._turns.ask(prompt, Urgency.HIGH)
+
+        async def verify(_tried: int) -> None:
+            approval = await self._get(approval_id)
+            if self._verification and approval.state is ApprovalState.SUCCEEDED and not approval.verdict:
+                await self._verification.schedule(approval)
+
+        await self._engine.step("expire", expire)
+        await self._engine.step("show", show)
+        await self._engine.step("go on", go_on)
+        await self._engine.step("verify", verify)
+
+    async def applied(self, approval_id: int) -> None:
+        """The agent has read the decision, and where the call ran its outcome is recorded."""
+        await self._ledger.approvals.note(approval_id, applied=True)
+        approval = await self._get(approval_id)
+        await self._see_to(approval, f"outcome:{approval.state}")
+
+    async def outcome(self, approval_id: int) -> str:
+        """What became of a decided call, for a conversation that was interrupted while it ran."""
+        approval = await self._get(approval_id)
+        recorded = f" Its recorded outcome: {approval.outcome}" if approval.outcome else ""
+        return f"Proposal #{approval.id} ({approval.plan.summary}) is {approval.state}.{recorded}"
+
+    async def _get(self, approval_id: int) -> Approval:
+        approval = await self._ledger.approvals.get(approval_id)
+        if approval is None:
+            raise BadRequest(f"There is no proposal #{approval_id}.")
+        return approval
+
+    async def _card(self, approval_id: int) -> ProposalCard:
+        return ProposalCard(await self._get(approval_id), self._electorate.words)
+
+    async def _see_to(self, approval: Approval, why: str) -> None:
+        await self._engine.start(ACT, approval.id, key=f"act:{approval.id}:{why}", partition=str(approval.id))
+
+    async def _expire(self, approval: Approval, reason: str) -> None:
+        try:
+            if await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.EXPIRED, reason=reason):
+                await self._see_to(approval, "expired")
+        except IllegalMove:
+            log.info("proposal %d was decided while it expired", approval.id)
+
+    async def _check_unchanged(self, approval: Approval) -> None:
+        """A file that is another by now voids the proposal: what was shown is not what would happen."""
+        if approval.state is not ApprovalState.PENDING or approval.file_hash is None:
+            return
+        try:
+            plan, file_hash = self._planner.plan(approval.tool, approval.arguments)
+        except SreBotError as error:
+            await self._expire(approval, f"it could not be carried out any more: {error}")
+            raise BadRequest(f"Proposal #{approval.id} is void: {error} Nothing was executed.") from error
+        if file_hash != approval.file_hash or plan.diff != approval.plan.diff:
+            await self._expire(approval, "the file was changed after the proposal was shown")
+            raise BadRequest(
+                f"Proposal #{approval.id} is void: the file is another than the one that was shown. Nothing was "
+                "executed; ask me to propose it again."
+            )
+
+    async def _sample(self, approval: Approval) -> None:
+        if self._verification is None or not approval.plan.watch:
+            return
+        try:
+            before = await self._verification.sample(approval)
+        except SreBotError as error:
+            log.warning("proposal %d: no figures from before: %s", approval.id, error)
+            return
+        try:
+            await self._ledger.approvals.note(approval.id, before=before)
+        except LedgerError as error:
+            log.warning("proposal %d: the figures from before are not kept: %s", approval.id, error)
