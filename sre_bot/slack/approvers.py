@@ -35,11 +35,23 @@ class Approvers:
         self._users = frozenset(name for name in named if not name.startswith("S"))
         self._groups = tuple(name for name in named if name.startswith("S"))
         self._members: dict[str, tuple[float, frozenset[str]]] = {}
+        self._names: dict[str, str] = {}
 
-    @property
-    def words(self) -> str:
-        """Who may decide, as it is shown; empty where nobody may."""
-        return ", ".join([*(f"<@{user}>" for user in sorted(self._users)), *(f"<!subteam^{g}>" for g in self._groups)])
+    async def words(self) -> str:
+        """Who may decide, by name and without calling anybody; empty where nobody may."""
+        people = [await self.name(user) for user in sorted(self._users)]
+        return ", ".join([*people, *(f"members of the user group {group}" for group in self._groups)])
+
+    async def name(self, person: str) -> str:
+        """What somebody is called; their id where Slack does not say."""
+        if person not in self._names:
+            try:
+                found = await answer(self._client.users_info(user=person))
+            except BackendError:
+                return person
+            user = found["user"]
+            self._names[person] = str(user.get("real_name") or user.get("name") or person)
+        return self._names[person]
 
     async def refuse(self, person: str) -> str:
         """Why a person may not decide; empty where they may."""

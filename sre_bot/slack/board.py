@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from sre_bot.slack.cards.incident import Detail, Sheet
+from sre_bot.slack.cards.proposal import ProposalSheet
 from sre_bot.slack.cards.reply import Page
 from sre_bot.slack.outbox import TOO_LONG, Outbox, SlackRefused
 from sre_bot.slack.pages import paginate
-from sre_bot.workflows.people import Card, Shown
+from sre_bot.workflows.people import Card, ProposalCard, Shown
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,34 @@ class SlackBoard:
         for number, part in enumerate(paginate(text)):
             part_key = f"{key}/{number}" if number else key
             await self._outbox.post(channel, thread_ts, Page(part), part_key, search=search)
+
+    async def show_proposal(self, now: Callable[[], Awaitable[ProposalCard]], *, search: bool) -> str:
+        """Post a proposal in its thread, or make its message say what is true now; gives its timestamp.
+
+        Raises as `show` does.
+        """
+        card = await now()
+        for short in (False, True):
+            try:
+                return await self._show_proposal(card, ProposalSheet(card, short), search=search)
+            except SlackRefused as error:
+                if short or error.code not in UNSHOWABLE:
+                    raise
+                log.warning("Slack refuses proposal %d as it is (%s): showing less", card.approval.id, error.code)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _show_proposal(self, card: ProposalCard, sheet: ProposalSheet, *, search: bool) -> str:
+        approval = card.approval
+        key = f"proposal:{approval.id}"
+        if approval.card_ts:
+            try:
+                await self._outbox.update(approval.channel, approval.card_ts, lambda: sheet)
+                return approval.card_ts
+            except SlackRefused as error:
+                if error.code not in GONE:
+                    raise
+                key = f"{key}:again"  # its message was deleted; a decision must stay possible, and visible
+        return await self._outbox.post(approval.channel, approval.thread_ts, sheet, key, search=search)
 
     async def _show(self, card: Card, now: Now, *, search: bool) -> Shown:
         channel, key = card.case.channel, f"case:{card.case.id}"

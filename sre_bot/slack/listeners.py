@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncApp
 
-from sre_bot.workflows.people import Prompt
+from sre_bot.errors import SreBotError
+from sre_bot.workflows.people import Decisions, Prompt
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,8 @@ SPOKEN_SUBTYPES = frozenset({None, "file_share", "thread_broadcast"})
 AMENDMENTS = frozenset({"message_changed", "message_deleted"})
 STOP_WORDS = frozenset({"stop", "cancel", "abort", "halt"})
 """Words that, alone in a message, end the run in the thread."""
+DECISION = re.compile(r"\s*(?P<word>approve|reject)\s+#?(?P<number>[0-9]{1,9})\b(?P<reason>.*)", re.I | re.S)
+"""What decides on a proposal when it is typed."""
 WORDS_LIMIT = 20_000
 """Characters of one message that become a prompt; more is a log, and belongs in a file."""
 WORDLESS = "Please look into what this thread is about."
@@ -54,7 +57,7 @@ class Door(Protocol):
         """Say it to the person alone."""
 
 
-def register(app: AsyncApp, desk: Desk, door: Door, bot_user: str) -> None:
+def register(app: AsyncApp, desk: Desk, door: Door, bot_user: str, decisions: Decisions | None = None) -> None:
     """Bind the app's events to the desk.
 
     Args:
@@ -62,28 +65,55 @@ def register(app: AsyncApp, desk: Desk, door: Door, bot_user: str) -> None:
         desk: takes the prompts.
         door: keeps out who may not speak.
         bot_user: the bot's own user id, whose mention is left out of the prompt.
+        decisions: takes decisions that are typed, before any model reads them.
     """
     mention = f"<@{bot_user}>"
 
     @app.event("app_mention")
     async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:
         if _spoken_by_person(event):
-            await _take(desk, door, event, read_prompt(event, body, bot_user), body)
+            await _take(desk, door, decisions, event, read_prompt(event, body, bot_user), body)
 
     @app.event("message")
     async def on_message(event: dict[str, Any], body: dict[str, Any]) -> None:
         if event.get("subtype") in AMENDMENTS:
             await amend(desk, event, bot_user)
         elif _spoken_by_person(event) and await _is_ours(desk, event, mention):
-            await _take(desk, door, event, read_prompt(event, body, bot_user), body)
+            await _take(desk, door, decisions, event, read_prompt(event, body, bot_user), body)
 
 
-async def _take(desk: Desk, door: Door, event: Mapping[str, Any], prompt: Prompt, body: Mapping[str, Any]) -> None:
-    """Words to the bot: an order to stop, or a prompt."""
+async def _take(
+    desk: Desk,
+    door: Door,
+    decisions: Decisions | None,
+    event: Mapping[str, Any],
+    prompt: Prompt,
+    body: Mapping[str, Any],
+) -> None:
+    """Words to the bot: an order to stop, a decision, or a prompt."""
     if why := await door.refuse(event, body):
         await door.tell(event, why)
+    elif decisions and (typed := DECISION.fullmatch(prompt.text)):
+        await door.tell(event, await _decide(decisions, prompt, typed))
     elif prompt.text.lower().strip(" .!") not in STOP_WORDS or not await desk.stop(prompt.channel, prompt.thread_ts):
         await desk.submit(prompt)
+
+
+async def _decide(decisions: Decisions, prompt: Prompt, typed: re.Match[str]) -> str:
+    """A decision in words: nothing but the word, the number and, for a rejection, the reason."""
+    approve = typed["word"].lower() == "approve"
+    if approve and typed["reason"].strip():
+        return f"To approve, type `approve {typed['number']}` and nothing else."
+    try:
+        return await decisions.decide(
+            int(typed["number"]),
+            prompt.author,
+            approve=approve,
+            reason=typed["reason"].strip()[:1_000],
+            thread=f"{prompt.channel}/{prompt.thread_ts}",
+        )
+    except SreBotError as error:
+        return str(error)
 
 
 async def _is_ours(desk: Desk, event: Mapping[str, Any], mention: str) -> bool:

@@ -91,6 +91,8 @@ class ReplyText:
         line = f"_{' · '.join(facts)}_"
         if end.outcome is Outcome.ANSWERED:
             return line
+        if end.outcome is Outcome.PROPOSED:
+            return f"✋ **I propose an action: a person decides, on the card below.**\n\n{line}"
         mark = "🛑" if end.outcome is Outcome.STOPPED else "⚠️"
         return f"{mark} **{end.reason}**\n\n{line}"
 

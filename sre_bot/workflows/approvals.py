@@ -31,9 +31,11 @@ ENDED = frozenset({ApprovalState.SUCCEEDED, ApprovalState.FAILED})
 class Electorate(Protocol):
     """Who may decide."""
 
-    @property
-    def words(self) -> str:
-        """Who may, as it is shown; empty where nobody may."""
+    async def words(self) -> str:
+        """Who may, by name; empty where nobody may."""
+
+    async def name(self, person: str) -> str:
+        """What a person is called."""
 
     async def refuse(self, person: str) -> str:
         """Why a person may not decide; empty where they may."""
@@ -169,45 +171,49 @@ class Proposals:
         """The workflow: whatever the proposal asks for by now."""
         boot = await self._engine.remember("intent", self._boot)
 
-        async def expire(_tried: int) -> None:
-            approval = await self._get(approval_id)
-            if approval.state is ApprovalState.PENDING and approval.expires_at <= datetime.now(UTC):
-                await self._expire(approval, "nobody decided in time")
-
         async def show(tried: int) -> None:
-            shown = await self._board.show_proposal(
-                lambda: self._card(approval_id), search=tried > 0 or boot != self._boot
-            )
-            if shown != (await self._get(approval_id)).card_ts:
-                await self._ledger.approvals.note(approval_id, card_ts=shown)
+            await self._show(approval_id, search=tried > 0 or boot != self._boot)
 
         async def go_on(_tried: int) -> None:
-            approval = await self._get(approval_id)
-            if approval.state in DECIDED | {ApprovalState.EXECUTING} and not approval.applied:
-                prompt = Prompt(self._team, approval.channel, approval.thread_ts, f"act:{approval_id}", "", "")
-                await self._turns.ask(prompt, Urgency.HIGH)
+            await self._go_on(await self._get(approval_id))
 
-        async def verify(_tried: int) -> None:
-            approval = await self._get(approval_id)
-            if self._verification and approval.state is ApprovalState.SUCCEEDED and not approval.verdict:
-                await self._verification.schedule(approval)
-
-        await self._engine.step("expire", expire)
         await self._engine.step("show", show)
         await self._engine.step("go on", go_on)
-        await self._engine.step("verify", verify)
 
-    async def applied(self, approval_id: int) -> None:
-        """The agent has read the decision, and where the call ran its outcome is recorded."""
-        await self._ledger.approvals.note(approval_id, applied=True)
-        approval = await self._get(approval_id)
-        await self._see_to(approval, f"outcome:{approval.state}")
+    async def applied(self, approval_id: int, *, ran: bool) -> None:
+        """The run that a decision began is over; `ran` is False where the agent could not even be asked."""
+        try:
+            approval = await self._get(approval_id)
+            if not ran and approval.state is ApprovalState.APPROVED:
+                # It would else be let through by whatever resumes the conversation next, when nobody expects it.
+                reason = "the agent could not be resumed"
+                await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.EXPIRED, reason=reason)
+            await self._ledger.approvals.note(approval_id, applied=True)
+            await self._see_to(approval, "outcome")
+        except LedgerError as error:
+            log.error("what became of proposal %d is not shown yet: %s", approval_id, error)
 
     async def outcome(self, approval_id: int) -> str:
         """What became of a decided call, for a conversation that was interrupted while it ran."""
         approval = await self._get(approval_id)
         recorded = f" Its recorded outcome: {approval.outcome}" if approval.outcome else ""
         return f"Proposal #{approval.id} ({approval.plan.summary}) is {approval.state}.{recorded}"
+
+    async def _show(self, approval_id: int, *, search: bool) -> None:
+        approval = await self._get(approval_id)
+        if approval.state is ApprovalState.PENDING and approval.expires_at <= datetime.now(UTC):
+            await self._expire(approval, "nobody decided in time")
+        shown = await self._board.show_proposal(lambda: self._card(approval_id), search=search)
+        if shown != approval.card_ts:
+            await self._ledger.approvals.note(approval_id, card_ts=shown)
+
+    async def _go_on(self, approval: Approval) -> None:
+        """After a decision, let the conversation go on; after a change, see that it is verified."""
+        if approval.state in DECIDED | {ApprovalState.EXECUTING} and not approval.applied:
+            prompt = Prompt(self._team, approval.channel, approval.thread_ts, f"act:{approval.id}", "", "")
+            await self._turns.ask(prompt, Urgency.HIGH)
+        if self._verification and approval.state is ApprovalState.SUCCEEDED and not approval.verdict:
+            await self._verification.schedule(approval)
 
     async def _get(self, approval_id: int) -> Approval:
         approval = await self._ledger.approvals.get(approval_id)
@@ -216,7 +222,9 @@ class Proposals:
         return approval
 
     async def _card(self, approval_id: int) -> ProposalCard:
-        return ProposalCard(await self._get(approval_id), self._electorate.words)
+        approval = await self._get(approval_id)
+        decider = await self._electorate.name(approval.decided_by) if approval.decided_by else ""
+        return ProposalCard(approval, await self._electorate.words(), decider)
 
     async def _see_to(self, approval: Approval, why: str) -> None:
         await self._engine.start(ACT, approval.id, key=f"act:{approval.id}:{why}", partition=str(approval.id))

@@ -110,10 +110,11 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class ProposalCard:
-    """What a person is asked to decide on, and who may; without `approvers` nobody may, and the card says so."""
+    """What a person is asked to decide on, who may, and who did; without `approvers` nobody may, and the card says so."""
 
     approval: Approval
     approvers: str
+    decider: str
 
 
 class Board(Protocol):

@@ -3,7 +3,7 @@
 import logging
 
 from sre_bot.incidents.ledger import Ledger
-from sre_bot.incidents.model import Turn, TurnEnd, TurnState
+from sre_bot.incidents.model import ApprovalState, Turn, TurnEnd, TurnState
 from sre_bot.workflows.people import People
 from sre_bot.workflows.turns import Turns, prompt_of
 
@@ -52,6 +52,7 @@ class Recovery:
                 await self._begin(turn)
 
     async def _go_on(self, turn: Turn, shown: set[int]) -> None:
+        await self._void_proposals(turn)
         place = (turn.channel, turn.thread_ts)
         last = turn.attempts >= MOST_ATTEMPTS
         reason = GIVEN_UP.format(attempts=turn.attempts) if last else BELOW
@@ -64,6 +65,13 @@ class Recovery:
             await self._ledger.end_turn(turn.id, TurnEnd(TurnState.INTERRUPTED, reason=reason))
         elif await self._ledger.runs.put_back(turn.id, self._replica, to=self._replica):
             await self._begin(turn)
+
+    async def _void_proposals(self, turn: Turn) -> None:
+        """A call that was sealed by a run which never ended was never deferred, and nobody was shown it."""
+        for approval in await self._ledger.approvals.of_thread(turn.channel, turn.thread_ts):
+            if approval.state is ApprovalState.PROPOSED:
+                reason = "the run that proposed it was cut off"
+                await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.EXPIRED, reason=reason)
 
     async def _stop(self, turn: Turn) -> None:
         """Somebody stopped it, and its process died before it heard of that."""

@@ -27,6 +27,8 @@ class Run:
     taken_in: list[Turn] = field(default_factory=list)
     stopped: tuple[Outcome, str] | None = None
     ended: RunEnded | None = None
+    left: frozenset[str] = frozenset()
+    """Ids of the prompts that it took in and did not come to."""
 
     def is_in(self, channel: str, thread_ts: str) -> bool:
         """Whether it runs in this thread."""

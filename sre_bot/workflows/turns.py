@@ -14,16 +14,16 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID, uuid4
 
-from sre_bot.agent.events import Notice, Outcome, RunEnded, Steered, TextDelta
+from sre_bot.agent.events import Notice, Outcome, RunEnded, Steered
 from sre_bot.agent.pool import SessionPool
-from sre_bot.agent.session import Session
-from sre_bot.errors import LedgerError, SessionLost, SreBotError
+from sre_bot.errors import LedgerError, SreBotError
 from sre_bot.incidents.ledger import Ledger
-from sre_bot.incidents.model import Thread, Turn, TurnState
+from sre_bot.incidents.model import Turn, TurnState
 from sre_bot.incidents.paging import Urgency
 from sre_bot.incidents.runs import Claim
 from sre_bot.workflows.circumstances import Circumstances
-from sre_bot.workflows.people import People, Prompt, Reply
+from sre_bot.workflows.conversation import Conversation
+from sre_bot.workflows.people import People, Prompt
 from sre_bot.workflows.places import Places
 from sre_bot.workflows.runs import Run, compose, ended, turn_end
 
@@ -54,9 +54,9 @@ class Turns:
 
     def __init__(self, ledger: Ledger, pool: SessionPool, people: People, around: Circumstances) -> None:
         self._ledger = ledger
-        self._pool = pool
         self._people = people
         self._around = around
+        self._conversation = Conversation(ledger, pool, people, around)
         self._places = Places(around.concurrent)
         self._queues: dict[int, deque[tuple[Turn, Prompt]]] = {}
         self._workers: dict[int, asyncio.Task[None]] = {}
@@ -167,7 +167,8 @@ class Turns:
         """Steer the thread's run with a recorded turn, or let it wait for its place."""
         self._in_hand.add(turn.id)
         run = self._runs.get(thread_id)
-        if run and await self._steer(run, turn, prompt):
+        # What lets a call through, or was asked while one waits for that, is no word within a run.
+        if run and not prompt.decides and not run.prompt.decides and await self._steer(run, turn, prompt):
             return
         self._queues.setdefault(thread_id, deque()).append((turn, prompt))
         if thread_id not in self._workers:
@@ -180,7 +181,7 @@ class Turns:
         replica = self._around.replica
         self._in_hand.add(turn.id)  # before the ledger says that it runs here: recovery must not find it in no hand
         try:
-            text = compose(prompt, await self._context(prompt, new=False))
+            text = compose(prompt, await self._conversation.context(prompt, new=False))
             # First: a turn that is answered must not be found waiting.
             if not await self._ledger.runs.take_in(turn.id, replica):
                 self._in_hand.discard(turn.id)
@@ -199,8 +200,8 @@ class Turns:
     async def _work(self, thread_id: int) -> None:
         """A thread's turns, one after the other, until there are none."""
         queue = self._queues[thread_id]
-        while queue and not self._closing:
-            turn, prompt = queue.popleft()
+        while following := await self._next(queue):
+            turn, prompt = following
             try:
                 if await self._await_others(thread_id, prompt) and not self._closing:
                     await self._answer(thread_id, turn, prompt)
@@ -209,6 +210,23 @@ class Turns:
             finally:
                 self._in_hand.discard(turn.id)
         del self._workers[thread_id], self._queues[thread_id]
+
+    async def _next(self, queue: deque[tuple[Turn, Prompt]]) -> tuple[Turn, Prompt] | None:
+        """What comes next: a decision before everything else; words wait while a proposal waits for its decision."""
+        told: set[UUID] = set()
+        while queue and not self._closing:
+            chosen = next((each for each in queue if each[1].decides), queue[0])
+            turn, prompt = chosen
+            why = "" if prompt.decides else await self._around.held_up(prompt.channel, prompt.thread_ts)
+            if not why:
+                queue.remove(chosen)
+                return chosen
+            if prompt.by_person and turn.id not in told:
+                told.add(turn.id)
+                await self._people.acknowledge(prompt)
+                await self._people.say(prompt.channel, prompt.thread_ts, why)
+            await asyncio.sleep(LOOK_EVERY / 4)
+        return None
 
     async def _await_others(self, thread_id: int, prompt: Prompt) -> bool:
         """Wait while another replica runs in the thread; False where that took the turn in, or it was withdrawn."""
@@ -224,14 +242,8 @@ class Turns:
 
     async def _answer(self, thread_id: int, turn: Turn, prompt: Prompt) -> None:
         """One turn from its first visible sign to its recorded end."""
-        run = Run(prompt, await self._people.open_reply(prompt, turn.id, turn.attempts + 1))
+        run = await self._open(turn, prompt)
         self._runs[thread_id] = run
-        if turn.attempts:
-            run.reply.show(Notice(GOING_ON))
-        if self._places.all_taken:
-            run.reply.show(Notice("As many investigations run as I may hold at once; yours is in line."))
-            if prompt.by_person:
-                await self._people.acknowledge(prompt)  # at once: posts into a busy channel come one a second
         if self._closing:
             await run.stop(Outcome.INTERRUPTED, RESTARTING)
         run.task = asyncio.create_task(self._run(turn, run), name=f"turn {turn.id}")
@@ -243,12 +255,41 @@ class Turns:
             del self._runs[thread_id]
         run.reply.show(end)
         try:
+            if prompt.decides and not (self._closing and end.outcome is Outcome.INTERRUPTED):
+                await self._around.applied(prompt.decides, ran=end.outcome in (Outcome.ANSWERED, Outcome.PROPOSED))
             await run.reply.settle()
         finally:
-            for done in (turn, *run.taken_in):
-                await self._record(done, end)
-                end = replace(end, cost_usd=None, answer="")  # counted once, with the prompt that began the run
-            self._around.changed(prompt.channel, prompt.thread_ts)
+            await self._close(thread_id, turn, run, end)
+
+    async def _open(self, turn: Turn, prompt: Prompt) -> Run:
+        """The first visible sign."""
+        run = Run(prompt, await self._people.open_reply(prompt, turn.id, turn.attempts + 1))
+        if turn.attempts:
+            run.reply.show(Notice(GOING_ON))
+        if self._places.all_taken:
+            run.reply.show(Notice("As many investigations run as I may hold at once; yours is in line."))
+            if prompt.by_person:
+                await self._people.acknowledge(prompt)  # at once: posts into a busy channel come one a second
+        return run
+
+    async def _close(self, thread_id: int, turn: Turn, run: Run, end: RunEnded) -> None:
+        """The recorded end, of the turn and of what its run took in."""
+        for done in (turn, *run.taken_in):
+            if str(done.id) in run.left:
+                await self._put_off(thread_id, done, run.prompt.team)
+                continue
+            await self._record(done, end)
+            end = replace(end, cost_usd=None, answer="")  # counted once, with the prompt that began the run
+        self._around.changed(run.prompt.channel, run.prompt.thread_ts)
+
+    async def _put_off(self, thread_id: int, turn: Turn, team: str) -> None:
+        """What a run took in and did not come to, because it ended in a proposal, is answered after the decision."""
+        try:
+            if await self._ledger.runs.put_back(turn.id, self._around.replica, to=self._around.replica):
+                self._queues[thread_id].append((turn, prompt_of(turn, team)))
+        except LedgerError as error:
+            log.error("turn %s is answered after the next start: %s", turn.id, error)
+            self._in_hand.discard(turn.id)
 
     async def _outcome(self, turn: Turn, run: Run, task: asyncio.Task[RunEnded]) -> RunEnded:
         """How a run ended, whatever ended it."""
@@ -259,7 +300,7 @@ class Turns:
         except Gone as gone:
             return ended(Outcome.ANSWERED, ELSEWHERE) if str(gone) == ELSEWHERE else ended(Outcome.STOPPED, str(gone))
         except SreBotError as error:
-            await self._show_evidence(turn, run.reply)
+            await self._conversation.show_evidence(turn, run.reply)
             return ended(Outcome.LIMITED if self._around.is_bound(error) else Outcome.FAILED, str(error))
         except Exception:  # the top level of a run: whatever broke, people see an end
             log.exception("turn %s broke", turn.id)
@@ -271,25 +312,7 @@ class Turns:
             self._around.changed(run.prompt.channel, run.prompt.thread_ts)
             if now := await self._ledger.runs.read(turn.id):
                 run.prompt = replace(run.prompt, text=now.prompt)  # it may have been edited while it waited
-            thread = await self._ledger.thread(
-                run.prompt.channel, run.prompt.thread_ts, team=run.prompt.team, started_by=run.prompt.author
-            )
-            await self._around.check_budget(thread.id, turn.urgency)
-            context = await self._context(run.prompt, new=thread.session_id is None)
-            session = await self._take(thread, run.reply)
-            run.session = session
-            text = compose(run.prompt, context, again=turn.attempts > 0)
-            try:
-                # A prompt that an earlier process gave to the model is in the transcript under the turn's own id.
-                async for event in session.ask(text, uuid4() if turn.attempts else turn.id):
-                    if isinstance(event, RunEnded):
-                        run.ended = event
-                        return event
-                    run.reply.show(event)
-            finally:
-                run.session = None
-                await self._pool.give_back(session)
-        raise AssertionError("a run ends with RunEnded")
+            return await self._conversation.hold(turn, run)
 
     @asynccontextmanager
     async def _placed(self, turn: Turn) -> AsyncIterator[None]:
@@ -308,36 +331,6 @@ class Turns:
                 now = await self._ledger.runs.read(turn.id)
                 raise Gone(now.reason if now and now.state is TurnState.STOPPED else ELSEWHERE)
             await asyncio.sleep(LOOK_EVERY)
-
-    async def _context(self, prompt: Prompt, *, new: bool) -> str:
-        """What a prompt refers to; below a card also what monitoring said, where the agent does not know it yet."""
-        told = await self._around.background(prompt.channel, prompt.thread_ts) if new or not prompt.by_person else ""
-        above = await self._people.read_context(prompt, above=new) if prompt.by_person else ""
-        return "\n\n".join(filter(None, (told, above)))
-
-    async def _show_evidence(self, turn: Turn, reply: Reply) -> None:
-        """Where a run cannot begin: what the thread knows already."""
-        with contextlib.suppress(LedgerError):
-            answers = [each.answer for each in await self._ledger.turns_of(turn.thread_id) if each.answer]
-            if answers:
-                reply.show(TextDelta("What was found so far:\n\n" + answers[-1]))
-
-    async def _take(self, thread: Thread, reply: Reply) -> Session:
-        """The thread's session, or a new one that is bound to it."""
-        if thread.session_id and thread.session_owner not in ("", self._around.replica):
-            await self._pool.forget(thread.session_id)  # another replica spoke in it since; the transcript knows
-        try:
-            session = await self._pool.take(thread.session_id)
-        except SessionLost as error:
-            reply.show(Notice(f"{error} I begin anew, without what was said before."))
-            session = await self._pool.take(None)
-        if session.id != thread.session_id or thread.session_owner != self._around.replica:
-            try:
-                await self._ledger.bind_session(thread.id, session.id, self._around.replica)
-            except BaseException:
-                await self._pool.give_back(session)
-                raise
-        return session
 
     async def _record(self, turn: Turn, end: RunEnded) -> None:
         replica = self._around.replica

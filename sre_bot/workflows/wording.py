@@ -65,6 +65,8 @@ def progress(turns: Sequence[Turn]) -> str:
         return "Investigating …"
     if any(turn.state is TurnState.QUEUED for turn in turns):
         return "Waiting to be investigated …"
+    if turns[-1].state is TurnState.PROPOSED:
+        return "Proposes an action: a person decides, in the thread."
     if found := cause(turns):
         return found
     return _first_line(turns[-1].reason)[:_LINE]

@@ -1,0 +1,266 @@
+"""The card of a proposal: the exact call, what it changes, whom it touches, the way back, the check, who may decide.
+
+Everything is shown literally, as preformatted text that Slack does not parse, and comes from the sealed plan: nothing
+on the card was worded by the model for the card. Two buttons while it is pending; their number is all they carry.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from sre_bot.errors import SreBotError
+from sre_bot.incidents.model import Approval, ApprovalState
+from sre_bot.slack.listeners import Door
+from sre_bot.slack.mrkdwn import NOTIFICATION_LIMIT, literal, plain, to_mrkdwn
+from sre_bot.slack.wording import cut, date, one_line
+from sre_bot.workflows.people import Decisions, ProposalCard
+
+log = logging.getLogger(__name__)
+
+APPROVE = "proposal_approve"
+REJECT = "proposal_reject"
+REASON = "proposal_reason"
+
+PART = 2_900  # characters of one preformatted block; Slack takes 3,000 of a section, and says nothing of these
+PARTS = 4
+LINE = 600
+REASON_LIMIT = 1_000
+NOBODY = "⚠️ *Nobody may approve here*: whoever runs me sets SLACK_APPROVERS to the ids of users or user groups."
+
+SIGNS = {
+    ApprovalState.PROPOSED: "✋",
+    ApprovalState.PENDING: "✋",
+    ApprovalState.APPROVED: "👍",
+    ApprovalState.EXECUTING: "⏳",
+    ApprovalState.CONSUMED: "⏳",
+    ApprovalState.REJECTED: "🚫",
+    ApprovalState.EXPIRED: "⌛",
+    ApprovalState.SUCCEEDED: "✅",
+    ApprovalState.FAILED: "❌",
+}
+WORDS = {
+    ApprovalState.PROPOSED: "Proposal",
+    ApprovalState.PENDING: "Waits for your decision",
+    ApprovalState.APPROVED: "Approved",
+    ApprovalState.EXECUTING: "Is carried out",
+    ApprovalState.CONSUMED: "Is carried out",
+    ApprovalState.REJECTED: "Rejected",
+    ApprovalState.EXPIRED: "Void",
+    ApprovalState.SUCCEEDED: "Carried out",
+    ApprovalState.FAILED: "Failed",
+}
+
+Block = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalSheet:
+    """A proposal as one message."""
+
+    card: ProposalCard
+    short: bool = False
+
+    @property
+    def running(self) -> bool:
+        """A decision is never mere progress."""
+        return False
+
+    def content(self) -> dict[str, Any]:
+        """The blocks, and a line for notifications."""
+        text = plain(_headline(self.card.approval), NOTIFICATION_LIMIT)
+        return {"text": text, "blocks": render_short(self.card) if self.short else render(self.card)}
+
+
+def render(card: ProposalCard) -> list[Block]:
+    """The whole card."""
+    approval, plan = card.approval, card.approval.plan
+    blocks = [_header(approval), *_labelled("The exact call", call_text(approval))]
+    blocks += _labelled("What changes in the file", plan.diff)
+    blocks += _labelled("What is sent or published", plan.preview)
+    return [*blocks, *_facts(card), *_ending(card)]
+
+
+def render_short(card: ProposalCard) -> list[Block]:
+    """What is left of it where Slack refuses more: the call, who may decide, and the buttons."""
+    return [_header(card.approval), *_labelled("The exact call", call_text(card.approval)), *_ending(card)]
+
+
+def call_text(approval: Approval) -> str:
+    """The sealed call as it is, one argument a line."""
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(approval.arguments.items())]
+    return "\n".join([approval.tool, *(f"  {line}" for line in lines)])
+
+
+def _headline(approval: Approval) -> str:
+    return f"{SIGNS[approval.state]} {WORDS[approval.state]}: #{approval.id} {approval.plan.summary or approval.tool}"
+
+
+def _header(approval: Approval) -> Block:
+    return {"type": "header", "text": {"type": "plain_text", "text": one_line(_headline(approval), 150)}}
+
+
+def _labelled(label: str, text: str) -> Iterator[Block]:
+    """A label and preformatted text, in as many blocks as it takes; what is cut is said to be."""
+    if not text:
+        return
+    yield _section(f"*{label}*")
+    shown = text[: PART * PARTS]
+    for start in range(0, len(shown), PART):
+        pre = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown[start : start + PART]}]}
+        yield {"type": "rich_text", "elements": [pre]}
+    if len(text) > len(shown):
+        yield _section(f"_{len(text) - len(shown):,} more characters are not shown here; they are part of the call._")
+
+
+def _facts(card: ProposalCard) -> Iterator[Block]:
+    plan = card.approval.plan
+    facts = [
+        ("Whom it touches", "; ".join(plan.affects)),
+        ("The way back", plan.rollback),
+        ("What will prove it", plan.check),
+    ]
+    lines = [f"*{label}:* {literal(cut(text, LINE))}" for label, text in facts if text]
+    if lines:
+        yield _section("\n".join(lines))
+
+
+def _ending(card: ProposalCard) -> Iterator[Block]:
+    """Who decides until when, with the buttons; or who decided, and what came of it."""
+    approval = card.approval
+    if approval.state is ApprovalState.PENDING:
+        who = f"*May decide:* {card.approvers}" if card.approvers else NOBODY
+        until = f"until {date(approval.expires_at)}; then it is void"
+        yield _section(
+            f"{who}, {until}.\nOr type `approve {approval.id}` or `reject {approval.id} why` in this thread."
+        )
+        yield {"type": "actions", "elements": [_approve(approval), _reject(approval)]}
+        return
+    by = f" by {literal(card.decider)}" if card.decider else ""
+    why = f": {literal(cut(approval.reason, LINE))}" if approval.reason else ""
+    yield _section(f"*{WORDS[approval.state]}*{by}{why}")
+    yield from _labelled("What it did", approval.outcome[:PART])
+    yield from _labelled("What the figures say", approval.verdict)
+
+
+def _approve(approval: Approval) -> Block:
+    return _button(APPROVE, "Approve", "primary", approval) | {
+        "confirm": {
+            "title": {"type": "plain_text", "text": f"Approve #{approval.id}?"},
+            "text": {"type": "plain_text", "text": one_line(approval.plan.summary or approval.tool, 290)},
+            "confirm": {"type": "plain_text", "text": "Approve"},
+            "deny": {"type": "plain_text", "text": "Not yet"},
+        }
+    }
+
+
+def _reject(approval: Approval) -> Block:
+    return _button(REJECT, "Reject …", "danger", approval)
+
+
+def _button(action: str, text: str, style: str, approval: Approval) -> Block:
+    return {
+        "type": "button",
+        "action_id": action,
+        "style": style,
+        "value": str(approval.id),
+        "text": {"type": "plain_text", "text": text},
+        "accessibility_label": f"{text} proposal {approval.id}",
+    }
+
+
+def _section(text: str) -> Block:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, 2_900), "verbatim": True}}
+
+
+# --- What its buttons do ---------------------------------------------------------------------------------------------
+
+
+def register(app: AsyncApp, decisions: Decisions, door: Door) -> None:
+    """Bind the buttons and the question for a reason. Who may decide is not known here.
+
+    Args:
+        app: the Bolt app.
+        decisions: takes the decision of whoever may.
+        door: keeps out who may not speak to the bot at all.
+    """
+
+    @app.action(APPROVE)
+    async def on_approve(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        await _take(decisions, door, body, approve=True)
+
+    @app.action(REJECT)
+    async def on_reject(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
+        await ack()
+        event = _event(body, body["channel"]["id"])
+        if why := await door.refuse(event, {"team_id": body["team"]["id"]}):
+            await door.tell(event, why)
+            return
+        try:
+            await client.views_open(trigger_id=body["trigger_id"], view=_ask_why(body))
+        except SlackApiError as error:
+            log.warning("nobody could be asked for a reason: %s", error.response.get("error"))
+            await door.tell(event, f"Type `reject {body['actions'][0]['value']} why` in the thread instead.")
+
+    @app.view(REASON)
+    async def on_reason(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        view = body["view"]
+        place = json.loads(view["private_metadata"])
+        reason = view["state"]["values"]["reason"]["text"]["value"] or ""
+        clicked = {**body, "channel": {"id": place["channel"]}, "actions": [{"value": place["proposal"]}]}
+        await _take(decisions, door, clicked, approve=False, reason=reason)
+
+
+async def _take(decisions: Decisions, door: Door, body: dict[str, Any], *, approve: bool, reason: str = "") -> None:
+    event = _event(body, body["channel"]["id"])
+    sentence = await door.refuse(event, {"team_id": body["team"]["id"]})
+    if not sentence:
+        number = body["actions"][0]["value"]
+        try:
+            sentence = await decisions.decide(
+                int(number), body["user"]["id"], approve=approve, reason=one_line(reason, REASON_LIMIT)
+            )
+        except SreBotError as error:
+            sentence = str(error)
+    await door.tell(event, to_mrkdwn(sentence))
+
+
+def _event(body: dict[str, Any], channel: str) -> dict[str, Any]:
+    event = {"channel": channel, "user": body["user"]["id"]}
+    if "team_id" in body["user"]:
+        event["user_team"] = body["user"]["team_id"]
+    return event
+
+
+def _ask_why(body: dict[str, Any]) -> Block:
+    number = body["actions"][0]["value"]
+    place = {"channel": body["channel"]["id"], "proposal": number}
+    return {
+        "type": "modal",
+        "callback_id": REASON,
+        "private_metadata": json.dumps(place),
+        "title": {"type": "plain_text", "text": f"Reject #{number}"},
+        "submit": {"type": "plain_text", "text": "Reject"},
+        "close": {"type": "plain_text", "text": "Not yet"},
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": "reason",
+                "optional": True,
+                "label": {"type": "plain_text", "text": "Why? The agent reads this."},
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": "text",
+                    "multiline": True,
+                    "max_length": REASON_LIMIT,
+                },
+            }
+        ],
+    }
