@@ -22,37 +22,27 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from sre_bot.agent.options import AgentOptions, prepare_environment
-from sre_bot.agent.pool import SessionPool
+from sre_bot.agent.options import prepare_environment
+from sre_bot.assembly import AgentParts, Flows, Place, assemble_agent, assemble_flows
 from sre_bot.catalog import load_catalog
 from sre_bot.clients.alertmanager import Alertmanager
 from sre_bot.clients.pagerduty import PagerDuty
+from sre_bot.clients.prometheus import Prometheus
 from sre_bot.errors import LeaseLost, SettingsError, SreBotError
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.settings import Settings, load_settings, read_environment
 from sre_bot.slack import listeners
+from sre_bot.slack.approvers import Approvers
 from sre_bot.slack.board import SlackBoard
-from sre_bot.slack.cards import incident, reply
+from sre_bot.slack.cards import incident, proposal, reply
 from sre_bot.slack.membership import Membership
 from sre_bot.slack.outbox import Outbox, refusal
 from sre_bot.slack.people import SlackPeople
 from sre_bot.slack.reading import ThreadReader
 from sre_bot.slack.sockets import Sockets
-from sre_bot.tools.offer import SERVER_NAME, describe_tools
-from sre_bot.tools.spec import Access, ToolSpec
 from sre_bot.vitals import Readiness, vital_signs
 from sre_bot.webhooks.listener import Listener
 from sre_bot.workflows.actions import Actions, AlertmanagerSilencer, PagerDutySilencer, Silencer
-from sre_bot.workflows.budgets import Budgets
-from sre_bot.workflows.cases import CaseWork
-from sre_bot.workflows.circumstances import Circumstances
-from sre_bot.workflows.engine import Engine
-from sre_bot.workflows.intake import Intake
-from sre_bot.workflows.lease import Lease
-from sre_bot.workflows.recovery import Recovery
-from sre_bot.workflows.retention import Retention
-from sre_bot.workflows.storms import Storms
-from sre_bot.workflows.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -128,89 +118,79 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         identity = await _identify(web)
         ledger = await Ledger.open(settings.database_url)
         stack.push_async_callback(ledger.close)
+        agent = assemble_agent(settings, catalog, ledger)
+        stack.push_async_callback(agent.pool.close)
         boot = uuid4().hex
-        replica = "local" if ledger.single else f"{socket.gethostname()}:{boot}"
-        pool = _pool(settings, ledger)
-        stack.push_async_callback(pool.close)
-        outbox = Outbox(web)
-        people = SlackPeople(outbox, ThreadReader(web, identity["user_id"]), ledger)
-        around = Circumstances(
-            replica=replica,
-            alone=ledger.single,
-            concurrent=settings.run.concurrent,
-            in_all=settings.run.concurrent_in_all,
-            budgets=Budgets(ledger.runs, settings.incidents),
-        )
-        turns = Turns(ledger, pool, people, around)
-        engine = Engine(settings.database_url, replica)
-        intake = Intake(
-            ledger.cases,
-            Storms(catalog, settings.incidents.storm_window),
-            engine,
-            settings.slack.incident_channel,
-        )
+        place = Place("local" if ledger.single else f"{socket.gethostname()}:{boot}", boot, identity["team_id"])
         sources = await _sources(settings, stack)
-        work = CaseWork(
-            ledger,
-            engine,
-            intake,
-            SlackBoard(outbox),
-            turns,
+        outbox = Outbox(web)
+        flows = assemble_flows(
+            settings,
             catalog,
-            settings.incidents,
-            boot=boot,
-            team=identity["team_id"],
-            can_acknowledge=sources.pager is not None,
-            silences=frozenset(sources.silencers),
+            ledger,
+            agent,
+            SlackPeople(outbox, ThreadReader(web, identity["user_id"]), ledger),
+            SlackBoard(outbox),
+            Approvers(web, settings.approvals.approvers),
+            sources.metrics,
+            frozenset(sources.silencers),
+            place,
         )
-        work.define()
-        around.background, around.changed = work.background, work.changed
-        lease = Lease(ledger.replicas, engine, Recovery(ledger, people, turns, replica), replica, alone=ledger.single)
-        retention = Retention(ledger, engine, settings.incidents.retention_days)
-        actions = Actions(ledger, turns, sources.pager, sources.silencers, identity["team_id"])
         app = AsyncApp(client=web)
         door = Membership(web)
-        listeners.register(app, turns, door, identity["user_id"])
-        reply.register(app, turns)
-        incident.register(app, actions, door)
+        listeners.register(app, flows.turns, door, identity["user_id"], flows.proposals)
+        reply.register(app, flows.turns)
+        incident.register(
+            app, Actions(ledger, flows.turns, sources.pager, sources.silencers, identity["team_id"]), door
+        )
+        proposal.register(app, flows.proposals, door)
         sockets = Sockets(app, settings.slack.app_token.get_secret_value())
         listener = Listener(
             settings.webhooks,
             ledger.deliveries,
-            Readiness(settings, ledger, sockets, work).missing,
-            intake.wake,
-            registry=vital_signs(turns, intake, sockets),
+            Readiness(settings, ledger, sockets, flows.cases).missing,
+            flows.intake.wake,
+            registry=vital_signs(flows.turns, flows.intake, sockets),
         )
-        # What is opened last is closed first: nothing new comes in while what runs says its last words.
-        # The lease is taken before and let go after everything that is done in its name.
-        stack.push_async_callback(lease.close)
-        await lease.join()
-        stack.push_async_callback(engine.close)
-        await engine.open()
-        pool.start()
-        for part in (work, turns, intake, retention):
-            stack.push_async_callback(part.close)
-        stack.callback(lease.retire)
-        turns.open()
-        lease.open()
-        intake.open()
-        retention.open()
+        await _open(flows, agent, stack)
         stack.push_async_callback(sockets.close)
         await sockets.open()
         stack.push_async_callback(listener.close)
         await listener.open()
-        yield lease.lost
+        yield flows.lease.lost
+
+
+async def _open(flows: Flows, agent: AgentParts, stack: AsyncExitStack) -> None:
+    """Begin to work. What is opened last is closed first: nothing new comes in while what runs says its last words.
+
+    The lease is taken before and let go after everything that is done in its name.
+    """
+    stack.push_async_callback(flows.lease.close)
+    await flows.lease.join()
+    stack.push_async_callback(flows.engine.close)
+    await flows.engine.open()
+    agent.pool.start()
+    for part in (flows.cases, flows.turns, flows.intake, flows.retention):
+        stack.push_async_callback(part.close)
+    stack.callback(flows.lease.retire)
+    flows.turns.open()
+    flows.lease.open()
+    flows.intake.open()
+    flows.retention.open()
 
 
 @dataclass(frozen=True)
 class _Sources:
-    """Whom people's clicks on a card reach."""
+    """The systems that the bot itself calls: for people's clicks on a card, and for the check after a change."""
 
+    metrics: Prometheus
     pager: PagerDuty | None
     silencers: Mapping[str, Silencer]
 
 
 async def _sources(settings: Settings, stack: AsyncExitStack) -> _Sources:
+    metrics = Prometheus(settings.tools.prometheus)
+    stack.push_async_callback(metrics.aclose)
     pager = PagerDuty(settings.tools.pagerduty) if settings.tools.pagerduty else None
     alertmanager = Alertmanager(settings.tools.alertmanager) if settings.tools.alertmanager else None
     silencers: dict[str, Silencer] = {}
@@ -220,14 +200,7 @@ async def _sources(settings: Settings, stack: AsyncExitStack) -> _Sources:
     if alertmanager:
         stack.push_async_callback(alertmanager.aclose)
         silencers["am"] = AlertmanagerSilencer(alertmanager)
-    return _Sources(pager, silencers)
-
-
-def _pool(settings: Settings, ledger: Ledger) -> SessionPool:
-    specs = {spec.name: spec for spec in describe_tools(settings.tools)}
-    read_tools = [spec.name for spec in specs.values() if spec.access is Access.READ]
-    options = AgentOptions(settings, read_tools, ledger.transcripts)
-    return SessionPool(options, settings.run, settings.house, lambda name, arguments: _describe(specs, name, arguments))
+    return _Sources(metrics, pager, silencers)
 
 
 def _web_client(settings: Settings) -> AsyncWebClient:
@@ -246,9 +219,3 @@ async def _identify(web: AsyncWebClient) -> Mapping[str, Any]:
         raise SettingsError(f"Slack refuses SLACK_BOT_TOKEN ({refusal(error)}). Check the token.") from error
     except (aiohttp.ClientError, TimeoutError) as error:
         raise SettingsError(f"Slack cannot be reached at {web.base_url} ({error}). Check SLACK_API_URL.") from error
-
-
-def _describe(specs: Mapping[str, ToolSpec], name: str, arguments: Mapping[str, Any]) -> str:
-    """The line that people read for a call: the tool's own words, or its name for one that we do not know."""
-    spec = specs.get(name.removeprefix(f"mcp__{SERVER_NAME}__"))
-    return spec.describe_call(arguments) if spec else f"`{name}`"

@@ -31,6 +31,8 @@ PREFIX = f"mcp__{SERVER_NAME}__"
 PATIENCE = 86_400.0  # seconds that Claude Code waits for the hook: longer than any proposal lives
 LOOK_EVERY = 1.0  # seconds between two looks for a decision that was made in another process
 
+POLICY = "policy.yaml"
+"""Stands for the person where the policy lets a tool run."""
 ONE_AT_A_TIME = (
     "Another action of this turn waits for a person already. Nothing was executed; propose this one again after the "
     "decision."
@@ -45,8 +47,9 @@ class Seal:
         ledger: keeps the proposals.
         planner: says what a call would do.
         policy: how long a proposal lives.
-        gated: names of our tools that need an approval.
-        free: names of the tools that may run, as Claude Code names them.
+        gated: names of our tools that write: each call of them is sealed, and those that the policy does not free
+            wait for a person.
+        free: names of the tools that only read, as Claude Code names them.
     """
 
     def __init__(
@@ -110,7 +113,7 @@ class Seal:
     ) -> HookJSONOutput:
         found = await self._ledger.approvals.find(tool_use_id)
         if found is None:
-            if asked:
+            if asked and tool not in self._policy.approval.free:
                 return _deny(ONE_AT_A_TIME)
             return await self._propose(session_id, tool_use_id, tool, arguments, asked)
         if found.session_id != session_id:
@@ -136,7 +139,9 @@ class Seal:
         thread = await self._ledger.thread_of(session_id)
         if thread is None:
             return _deny("This conversation has no thread in which a person could decide. Nothing was executed.")
-        asked.add(tool_use_id)
+        freed = tool in self._policy.approval.free
+        if not freed:
+            asked.add(tool_use_id)
         try:
             plan, file_hash = await asyncio.to_thread(self._planner.plan, tool, arguments)
         except SreBotError as error:
@@ -153,8 +158,12 @@ class Seal:
             thread_ts=thread.thread_ts,
             plan=plan,
         )
-        await self._ledger.approvals.propose(proposal)
-        return _defer()
+        sealed = await self._ledger.approvals.propose(proposal)
+        if not freed:
+            return _defer()
+        for state in (ApprovalState.PENDING, ApprovalState.APPROVED):
+            await self._ledger.approvals.move(tool_use_id, state, by=POLICY)
+        return await self._let_through(sealed)
 
     async def _let_through(self, found: Approval) -> HookJSONOutput:
         """The first key: of all processes that are asked about this call, one lets it through."""

@@ -27,6 +27,7 @@ from sre_bot.settings.bot import (
     RunSettings,
     Settings,
     SlackSettings,
+    VerificationSettings,
     WebhookSettings,
 )
 from sre_bot.settings.fields import ROOT
@@ -51,6 +52,7 @@ __all__ = [
     "Settings",
     "SlackSettings",
     "ToolSettings",
+    "VerificationSettings",
     "WebhookSettings",
     "load_ledger_settings",
     "load_settings",

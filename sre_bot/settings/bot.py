@@ -100,6 +100,19 @@ class ApprovalSettings(Group):
     )
 
 
+class VerificationSettings(Group):
+    """When the figures after a change are compared with those before it."""
+
+    after: PositiveFloat = Field(
+        75.0,
+        alias="SRE_VERIFY_AFTER",
+        description="Seconds after a change before the first look; longer than the window of the catalog's rates",
+    )
+    within: PositiveFloat = Field(
+        240.0, alias="SRE_VERIFY_WITHIN", description="Seconds after a change at which the last look is taken"
+    )
+
+
 class WebhookSettings(Group):
     """The listener that PagerDuty and Alertmanager call, with /healthz, /readyz and /metrics.
 
@@ -181,6 +194,7 @@ class Settings(Group):
     house: HouseSettings
     slack: SlackSettings
     approvals: ApprovalSettings
+    verification: VerificationSettings
     webhooks: WebhookSettings
     incidents: IncidentSettings
     database_url: str = Field(

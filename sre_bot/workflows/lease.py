@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from sre_bot.errors import LedgerError
@@ -31,6 +32,7 @@ class Lease:
         recovery: brings turns that were left behind to their end.
         replica: this process.
         alone: whether this process has the database to itself.
+        inherited: sees to what else was left behind, at the start and after each takeover.
         ttl: after how long without a beat a replica is taken for dead.
         every: seconds between two beats.
     """
@@ -43,6 +45,7 @@ class Lease:
         replica: str,
         *,
         alone: bool,
+        inherited: Callable[[], Awaitable[None]] | None = None,
         ttl: timedelta = TTL,
         every: float = EVERY,
     ) -> None:
@@ -51,6 +54,8 @@ class Lease:
         self._recovery = recovery
         self._replica = replica
         self._alone = alone
+        self._inherited = inherited
+        self._looked = False
         self._ttl = ttl
         self._every = every
         self._keeping: asyncio.Task[None] | None = None
@@ -133,3 +138,6 @@ class Lease:
             for replica in dead:
                 log.warning("replica %s is dead; its work goes on here", replica)
                 await self._engine.take_over(replica)
+        if self._inherited and (dead or not self._looked):
+            await self._inherited()
+            self._looked = True

@@ -110,7 +110,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class ProposalCard:
-    """What a person is asked to decide on, who may, and who did; without `approvers` nobody may, and the card says so."""
+    """What a person is asked to decide on, who may, and who did; without `approvers` nobody may: the card says so."""
 
     approval: Approval
     approvers: str

@@ -1,0 +1,194 @@
+"""Two halves of the bot, put together: the agent with what it may do by itself, and the workflows around it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sre_bot.agent.approvals import Seal
+from sre_bot.agent.options import AgentOptions
+from sre_bot.agent.pool import SessionPool
+from sre_bot.catalog import Catalog
+from sre_bot.clients.env_files import EnvFiles
+from sre_bot.clients.prometheus import Prometheus
+from sre_bot.errors import CatalogError
+from sre_bot.incidents.ledger import Ledger
+from sre_bot.policy import Policy, load_policy
+from sre_bot.settings import Settings
+from sre_bot.tools.offer import SERVER_NAME, describe_tools
+from sre_bot.tools.planning import Planner
+from sre_bot.tools.spec import Access, ToolSpec
+from sre_bot.workflows.approvals import Electorate, Proposals
+from sre_bot.workflows.budgets import Budgets
+from sre_bot.workflows.cases import CaseWork
+from sre_bot.workflows.circumstances import Circumstances
+from sre_bot.workflows.engine import Engine
+from sre_bot.workflows.intake import Intake
+from sre_bot.workflows.lease import Lease
+from sre_bot.workflows.people import Board, People
+from sre_bot.workflows.recovery import Recovery
+from sre_bot.workflows.retention import Retention
+from sre_bot.workflows.storms import Storms
+from sre_bot.workflows.turns import Turns
+from sre_bot.workflows.verification import Verifier
+
+FURTHER = "mcp.json"
+"""Further MCP servers, in the standard shape, in SRE_CONFIG_DIR."""
+
+
+@dataclass(frozen=True)
+class AgentParts:
+    """What the workflows need of it."""
+
+    pool: SessionPool
+    seal: Seal
+    planner: Planner
+
+
+def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger) -> AgentParts:
+    """Build the agent's half.
+
+    Raises:
+        CatalogError: policy.yaml or mcp.json cannot be used.
+    """
+    config_dir = settings.tools.config_dir
+    specs = {spec.name: spec for spec in describe_tools(settings.tools)}
+    writing = {name: spec for name, spec in specs.items() if spec.access is not Access.READ}
+    # All tools, not only those that these settings offer: a policy is the same for a bot that lacks a system.
+    every = {spec.name: spec.access is Access.NOTIFY for spec in describe_tools() if spec.access is not Access.READ}
+    policy = load_policy(config_dir, every)
+    free = _free(specs, policy)
+    planner = Planner(specs, catalog, EnvFiles(settings.tools.remediation.env_dir or config_dir))
+    seal = Seal(ledger, planner, policy, frozenset(writing), free)
+    options = AgentOptions(settings, sorted(free), ledger.transcripts, seal, load_further_servers(config_dir))
+    pool = SessionPool(options, settings.run, settings.house, lambda name, given: _describe(specs, name, given))
+    return AgentParts(pool, seal, planner)
+
+
+@dataclass(frozen=True)
+class Flows:
+    """The workflows, joined but not opened."""
+
+    turns: Turns
+    engine: Engine
+    intake: Intake
+    cases: CaseWork
+    proposals: Proposals
+    lease: Lease
+    retention: Retention
+
+
+@dataclass(frozen=True)
+class Place:
+    """Who this process is, and in which workspace."""
+
+    replica: str
+    boot: str
+    team: str
+
+
+def assemble_flows(
+    settings: Settings,
+    catalog: Catalog,
+    ledger: Ledger,
+    agent: AgentParts,
+    people: People,
+    board: Board,
+    electorate: Electorate,
+    metrics: Prometheus,
+    sources: frozenset[str],
+    place: Place,
+) -> Flows:
+    """Build the workflows and tell each of the others that it needs.
+
+    Args:
+        settings: the bot's settings.
+        catalog: services and thresholds.
+        ledger: the ledger.
+        agent: the agent's half.
+        people: the people in threads.
+        board: where cards are shown.
+        electorate: who may decide on proposals.
+        metrics: answers PromQL, for the check after a change.
+        sources: whom the buttons of a card can reach: `pd`, `am`.
+        place: who this process is.
+    """
+    around = Circumstances(
+        replica=place.replica,
+        alone=ledger.single,
+        concurrent=settings.run.concurrent,
+        in_all=settings.run.concurrent_in_all,
+        budgets=Budgets(ledger.runs, settings.incidents),
+    )
+    turns = Turns(ledger, agent.pool, people, around)
+    engine = Engine(settings.database_url, place.replica)
+    storms = Storms(catalog, settings.incidents.storm_window)
+    intake = Intake(ledger.cases, storms, engine, settings.slack.incident_channel)
+    cases = CaseWork(
+        ledger,
+        engine,
+        intake,
+        board,
+        turns,
+        catalog,
+        settings.incidents,
+        boot=place.boot,
+        team=place.team,
+        can_acknowledge="pd" in sources,
+        silences=sources,
+    )
+    verifier = Verifier(ledger, engine, metrics, catalog, turns, settings.verification, place.team)
+    proposals = Proposals(
+        ledger,
+        engine,
+        board,
+        turns,
+        agent.seal,
+        agent.planner,
+        electorate,
+        verifier,
+        team=place.team,
+        boot=place.boot,
+    )
+    for part in (cases, verifier, proposals):
+        part.define()
+    around.background, around.changed, around.proposals = cases.background, cases.changed, proposals
+    recovery = Recovery(ledger, people, turns, place.replica)
+    lease = Lease(ledger.replicas, engine, recovery, place.replica, alone=ledger.single, inherited=proposals.open)
+    retention = Retention(ledger, engine, settings.incidents.retention_days)
+    return Flows(turns, engine, intake, cases, proposals, lease, retention)
+
+
+def load_further_servers(config_dir: Path) -> Mapping[str, Any]:
+    """The servers of mcp.json, by name; nothing where there is no such file.
+
+    Raises:
+        CatalogError: it is not of the standard shape, or names the bot's own server.
+    """
+    path = config_dir / FURTHER
+    if not path.exists():
+        return {}
+    try:
+        servers = json.loads(path.read_text(encoding="utf-8"))["mcpServers"]
+        if not all(isinstance(server, dict) for server in dict(servers).values()):
+            raise TypeError("each server is an object")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CatalogError(
+            f'{path}: must be {{"mcpServers": {{"name": {{"command": …}}}}}} ({type(error).__name__}: {error}).'
+        ) from error
+    if SERVER_NAME in servers:
+        raise CatalogError(f"{path}: {SERVER_NAME!r} is the bot's own server and is always there.")
+    return dict(servers)
+
+
+def _free(specs: Mapping[str, ToolSpec], policy: Policy) -> frozenset[str]:
+    """The tools that run without asking, as Claude Code names them."""
+    own = (name for name, spec in specs.items() if spec.access is Access.READ)
+    return frozenset(f"mcp__{SERVER_NAME}__{name}" for name in own) | policy.foreign_tools()
+
+
+def _describe(specs: Mapping[str, ToolSpec], name: str, arguments: Mapping[str, Any]) -> str:
+    """The line that people read for a call: the tool's own words, or its name for one that we do not know."""
+    spec = specs.get(name.removeprefix(f"mcp__{SERVER_NAME}__"))
+    return spec.describe_call(arguments) if spec else f"`{name}`"
