@@ -117,6 +117,11 @@ class AgentOptions:
             stderr=log.debug,
         )
 
+    def release(self, session_id: UUID) -> None:
+        """Let a process that waits for a person's decision end."""
+        if self._seal:
+            self._seal.release(session_id)
+
     def close(self) -> None:
         """Remove the MCP file: it holds the tools' credentials."""
         self._mcp_file.unlink(missing_ok=True)
@@ -129,7 +134,6 @@ class AgentOptions:
             "args": [str(ROOT / "sre_mcp_server.py"), *(["--allow-changes=approved"] if self._seal else [])],
             "env": {**_inherited(), **self._settings.tools.environment(), **gated},
             "timeout": 60_000,
-            "alwaysLoad": True,
         }
 
     def _environment(self) -> dict[str, str]:

@@ -49,6 +49,7 @@ class SessionPool:
         self._spares: list[Session] = []
         self._lent: set[Session] = set()
         self._idle: OrderedDict[UUID, tuple[Session, float]] = OrderedDict()
+        self._expecting: OrderedDict[UUID, asyncio.Task[Session]] = OrderedDict()
         self._tending: asyncio.Task[None] | None = None
 
     @property
@@ -60,15 +61,19 @@ class SessionPool:
         """Begin to keep spares ready."""
         self._tending = asyncio.create_task(self._tend(), name="session pool")
 
-    async def take(self, session_id: UUID | None) -> Session:
+    async def take(self, session_id: UUID | None, *, decided: bool = False) -> Session:
         """A connected session: the thread's own, warm or resumed, or a new one where `session_id` is None.
+
+        Args:
+            session_id: the conversation.
+            decided: whether it is taken to go on after a person's decision, for which it may be waiting already.
 
         Raises:
             ToolsUnavailable: it could not be started with its tools.
             SessionLost: the conversation is not stored any more.
             AgentBusy: the memory for sessions is used up.
         """
-        session = await (self._take_idle(session_id) if session_id else self._take_spare())
+        session = await (self._take_known(session_id, decided=decided) if session_id else self._take_spare())
         if session is None:
             await self._make_room()
             session = await self._start(session_id or uuid4(), resume=session_id is not None)
@@ -85,11 +90,19 @@ class SessionPool:
         while len(self._idle) > self._bounds.idle_sessions:
             await self._end_oldest()
 
+    def expect(self, session_id: UUID) -> None:
+        """Resume a session whose last run ended with a call that waits for a person, so that the decision finds it."""
+        if len(self._expecting) < self._bounds.idle_sessions and not self._is_full():
+            start = self._start(session_id, resume=True, waits=True)
+            self._expecting[session_id] = asyncio.create_task(start, name=f"expecting {session_id}")
+
     async def forget(self, session_id: UUID) -> None:
-        """End a thread's warm session, because the conversation went on in another process."""
+        """End a thread's warm session, because the conversation went on in another process, or will go on otherwise."""
         session, _ = self._idle.pop(session_id, (None, 0.0))
         if session:
             await session.close()
+        if expecting := self._expecting.pop(session_id, None):
+            await self._let_go(expecting)
 
     async def close(self) -> None:
         """End every process, also one that is still lent."""
@@ -97,17 +110,46 @@ class SessionPool:
             if self._tending:
                 self._tending.cancel()
                 await asyncio.gather(self._tending, return_exceptions=True)
+            await asyncio.gather(*(self._let_go(expecting) for expecting in self._expecting.values()))
+            self._expecting.clear()
             closing = (session.close() for session in self.sessions)
             for error in filter(None, await asyncio.gather(*closing, return_exceptions=True)):
                 log.error("a session did not end cleanly: %r", error)
         finally:
             self._options.close()
 
-    async def _start(self, session_id: UUID, *, resume: bool) -> Session:
-        client = ClaudeSDKClient(self._options.for_session(session_id, resume=resume))
+    async def _start(self, session_id: UUID, *, resume: bool, waits: bool = False) -> Session:
+        client = ClaudeSDKClient(self._options.for_session(session_id, resume=resume, waits=waits))
         async with self._starting:
             await connect(client)
         return Session(session_id, client, self._bounds, self._describe)
+
+    async def _take_known(self, session_id: UUID, *, decided: bool) -> Session | None:
+        expecting = self._expecting.pop(session_id, None)
+        if expecting is None:
+            return await self._take_idle(session_id)
+        if not decided:
+            await self._let_go(expecting)
+            return None
+        try:
+            session = await expecting
+        except AgentError as error:
+            log.warning("a session that should have waited for a decision did not start: %s", error)
+            return None
+        if session.alive:
+            return session
+        await session.close()
+        return None
+
+    async def _let_go(self, expecting: asyncio.Task[Session]) -> None:
+        """End a session that waits for a decision; its hook is answered first, or the call would count as refused."""
+        try:
+            session = await expecting
+        except AgentError:
+            return
+        self._options.release(session.id)
+        await session.drain()
+        await session.close()
 
     async def _take_idle(self, session_id: UUID) -> Session | None:
         session, _ = self._idle.pop(session_id, (None, 0.0))
@@ -134,6 +176,8 @@ class SessionPool:
         while self._is_full():
             if self._idle:
                 await self._end_oldest()
+            elif self._expecting:
+                await self._let_go(self._expecting.popitem(last=False)[1])
             elif self._spares:
                 await self._spares.pop().close()
             else:
@@ -149,8 +193,10 @@ class SessionPool:
 
     @property
     def sessions(self) -> list[Session]:
-        """Every session there is: lent, spare and idle."""
-        return [*self._lent, *self._spares, *(session for session, _ in self._idle.values())]
+        """Every session there is: lent, spare, idle, and waiting for a decision."""
+        started = (each for each in self._expecting.values() if each.done() and not each.cancelled())
+        waiting = [each.result() for each in started if not each.exception()]
+        return [*self._lent, *self._spares, *waiting, *(session for session, _ in self._idle.values())]
 
     async def _tend(self) -> None:
         """Replace spares that died or grew old, end what was idle too long or grew too large, sweep the scratch."""

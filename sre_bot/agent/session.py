@@ -88,6 +88,14 @@ class Session:
         async for event in self._follow(self._begin(DECISION)):
             yield event
 
+    async def drain(self) -> None:
+        """Wait a moment for the result with which a process that was let go ends its run."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CHECK_TIMEOUT):
+                while message := await self._messages.get():
+                    if isinstance(message, ResultMessage):
+                        return
+
     @property
     def left_unanswered(self) -> frozenset[str]:
         """Ids of the prompts that the run which has ended did not come to."""

@@ -23,9 +23,10 @@ class _Tool:
     summary: str
     ok: bool | None = None  # None while it runs
     seconds: float = 0.0
+    deferred: bool = False
 
     def render(self) -> str:
-        mark = {None: "🔄", True: "✅", False: "⚠️"}[self.ok]
+        mark = "✋" if self.deferred else {None: "🔄", True: "✅", False: "⚠️"}[self.ok]
         return f"- {mark} {self.summary}" + (f" · {self.seconds:.1f} s" if self.ok is not None else "")
 
 
@@ -65,6 +66,8 @@ class ReplyText:
                 self._begin_section()
             case RunEnded():
                 self._end = event
+                if event.deferred in self._tools:
+                    self._tools[event.deferred].deferred = True
 
     def render(self) -> list[str]:
         """The sections as Markdown, as they should look now; none is empty."""

@@ -162,8 +162,10 @@ class Proposals:
             now = await self._ledger.approvals.get(approval_id) or approval
             raise BadRequest(f"Proposal #{approval_id} is {now.state} already; nothing was changed by this.") from error
         log.info("proposal %d was %s by %s", approval_id, to, person)
+        # The workflow is what makes sure; whoever clicked need not wait until the engine looks at its queue.
         await self._engine.start(ACT, approval_id, key=f"act:{approval_id}", partition=str(approval_id))
         self._seal.decided(approval.tool_use_id)
+        await self._go_on(await self._get(approval_id))
         done = "approved; it runs now" if approve else "rejected"
         return f"Proposal #{approval_id} is {done}." if first else f"Proposal #{approval_id} was {to} already."
 

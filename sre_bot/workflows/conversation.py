@@ -42,7 +42,7 @@ class Conversation:
         if prompt.decides is None:
             await self._around.check_budget(thread.id, turn.urgency)
         context = "" if prompt.decides else await self.context(prompt, new=thread.session_id is None)
-        session = await self._take(thread, run.reply)
+        session = await self._take(thread, run.reply, decided=bool(prompt.decides) and not turn.attempts)
         run.session = session
         try:
             async for event in self._listen(session, turn, prompt, context):
@@ -56,6 +56,8 @@ class Conversation:
         finally:
             run.session = None
             await self._pool.give_back(session)
+            if run.ended and run.ended.deferred:
+                self._pool.expect(session.id)
         raise AssertionError("a run ends with RunEnded")
 
     async def context(self, prompt: Prompt, *, new: bool) -> str:
@@ -86,12 +88,12 @@ class Conversation:
         async for event in session.ask(text, uuid4() if again else turn.id):
             yield event
 
-    async def _take(self, thread: Thread, reply: Reply) -> Session:
+    async def _take(self, thread: Thread, reply: Reply, *, decided: bool) -> Session:
         """The thread's session, or a new one that is bound to it."""
         if thread.session_id and thread.session_owner not in ("", self._around.replica):
             await self._pool.forget(thread.session_id)  # another replica spoke in it since; the transcript knows
         try:
-            session = await self._pool.take(thread.session_id)
+            session = await self._pool.take(thread.session_id, decided=decided)
         except SessionLost as error:
             reply.show(Notice(f"{error} I begin anew, without what was said before."))
             session = await self._pool.take(None)
