@@ -83,8 +83,7 @@ class Lease:
         """Let others take over what this replica leaves."""
         for task in filter(None, (self._keeping, self._recovering)):
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.gather(task, return_exceptions=True)  # what it could not look at, an heir will
         if not self.lost.is_set():
             with contextlib.suppress(LedgerError):  # it runs out by itself
                 await self._replicas.leave(self._replica)

@@ -59,9 +59,13 @@ async def order(process: Process, *orders: str) -> None:
     await process.stdin.drain()
 
 
+def lines_of(log: Path) -> list[str]:
+    return log.read_text().splitlines()
+
+
 async def until(log: Path, *lines: str) -> None:
     async with asyncio.timeout(60):
-        while not set(lines) <= set(log.read_text().splitlines()):
+        while not set(lines) <= set(lines_of(log)):
             await asyncio.sleep(0.02)
 
 
@@ -101,7 +105,7 @@ async def test_what_a_killed_replica_had_goes_on_in_another(start: Start, log: P
 
     assert time.monotonic() - began < 4 * TTL + 10, "so long a lease, a look, and a slow machine"
     assert await until_answered(postgres_url, "1.0") == "B"
-    lines = log.read_text().splitlines()
+    lines = lines_of(log)
     assert "B 1.0 attempt 2" in lines
     assert "B closes attempt 1" in lines
     assert "B k1 begun" not in lines, "the step had ended"
@@ -119,7 +123,7 @@ async def test_a_replica_that_was_frozen_finds_its_work_gone_and_ends(
 
     assert await asyncio.wait_for(first.wait(), 60) == os.EX_TEMPFAIL
     assert await state_of(postgres_url, "1.0") == (TurnState.ANSWERED, "B")
-    lines = log.read_text().splitlines()
+    lines = lines_of(log)
     assert [line for line in lines if line.endswith("ended answered")] == ["B 1.0 ended answered"]
     assert [line for line in lines if "posted" in line] == ["B k1 posted"]
 
