@@ -20,6 +20,7 @@ class Agent:
 
     async def ask(self, text: str, _prompt_id: UUID) -> AsyncIterator[Event]:
         self._asked, self._stopping = True, None
+        self._woken.clear()
         self.told.append(text)
         yield TextDelta("I look.")
         waiting = asyncio.ensure_future(self._ready())
@@ -28,8 +29,11 @@ class Agent:
         waiting.cancel()
         stopped.cancel()
         self._asked = False
-        outcome, reason = self._stopping or (Outcome.ANSWERED, "")
+        outcome, reason = self._end()
         yield RunEnded(outcome, reason, "Answered.", 0.1, 0.1, 0)
+
+    def _end(self) -> tuple[Outcome, str]:
+        return self._stopping or (Outcome.ANSWERED, "")
 
     async def steer(self, text: str, _prompt_id: UUID) -> bool:
         if self._asked:
@@ -59,7 +63,7 @@ class Agents:
         return agent
 
     async def give_back(self, session: Agent) -> None:
-        self.warm[session.id] = Agent(session.id, self._ready)
+        self.warm[session.id] = session
 
     async def forget(self, session_id: UUID) -> None:
         self.warm.pop(session_id, None)

@@ -64,11 +64,11 @@ class Replica:
 async def make(postgres_url: str) -> AsyncIterator[Callable[..., object]]:
     async with AsyncExitStack() as stack:
 
-        async def replica(name: str, **more: int) -> Replica:
+        async def replica(name: str, in_all: int = 10) -> Replica:
             ledger = await Ledger.open(postgres_url)
             stack.push_async_callback(ledger.close)
             await ledger.replicas.join(name)
-            made = Replica(name, ledger, **more)
+            made = Replica(name, ledger, in_all)
             stack.push_async_callback(made.turns.close)
             made.turns.open()
             return made
