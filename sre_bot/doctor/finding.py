@@ -49,4 +49,4 @@ def skipped(name: str, seen: str) -> Finding:
 def failed(name: str, error: Exception) -> Finding:
     """One of our errors as a row: they say what failed and what to do in one message."""
     seen, *advice = _ADVICE.split(str(error), maxsplit=1)
-    return problem(name, seen, advice[0] if advice else "")
+    return problem(name, seen, advice[0] if advice else "Correct what this says, then run the check again.")

@@ -44,6 +44,8 @@ def _wrap(text: str, mark: str = "", width: int = _TEXT) -> list[str]:
 def _summary(findings: Sequence[Finding]) -> str:
     problems = sum(finding.state is State.PROBLEM for finding in findings)
     well = sum(finding.state is State.OK for finding in findings)
+    if well == len(findings):
+        return f"All {well} are well."
     if not problems:
         return f"No problem. {well} of {len(findings)} are well; the others are not configured or were skipped."
     return f"{problems} {'problem' if problems == 1 else 'problems'}. Do what the arrows say, then run it again."
