@@ -38,6 +38,10 @@ class Model:
     async def pace(self, **pace: Any) -> None:
         await self._post("pace", pace)
 
+    async def key(self, key: str) -> None:
+        """From now on any other key is refused."""
+        await self._post("key", {"key": key})
+
     async def requests(self) -> list[dict[str, Any]]:
         async with self._http.get(f"{self.url}/sandbox/requests") as answer:
             return list((await answer.json())["requests"])
