@@ -1,0 +1,230 @@
+"""A chart as a PNG for a phone at night: dark and opaque, so that it is the same in Slack's dark and light mode.
+
+Colours are told apart by people who see few of them (Okabe and Ito's palette, doi.org/10.1080/10447315.2020, as it
+stands out from a dark ground), and each line has a dash pattern too. matplotlib is imported by the first drawing only:
+it costs a second that a server which draws nothing need not spend. It is not safe for threads, so one draws at a time.
+"""
+
+import io
+import math
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sre_bot.tools.chart import Chart, Curve
+from sre_bot.tools.spec import shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 1200  # pixels; a phone shows it at a third, so nothing is written smaller than 26
+
+_GROUND, _PLOT, _GRID, _INK, _FAINT = "#14171c", "#1b1f26", "#39404b", "#f4f6f8", "#b4bcc8"
+_WARNING, _CRITICAL = "#ffb000", "#ff5f57"
+_COLOURS = ("#56b4e9", "#f0e442", "#00c795", "#f49ac1", "#ffffff", "#e69f00", "#9d8cff", "#c49a6c")
+_SOLID, _DASHED, _DOTTED, _MIXED = "-", (0, (6, 2)), (0, (1.2, 1.4)), (0, (6, 1.6, 1.2, 1.6))
+_DASHES: tuple[Any, ...] = (_SOLID, _DASHED, _MIXED, _DOTTED, _SOLID, _DASHED, _MIXED, _DOTTED)
+
+_TITLE, _TEXT = 36, 27  # pixels of a line of letters
+_LETTER = 0.54  # mean width of a letter, in its height (DejaVu Sans)
+_LINE = 40  # pixels from line to line
+_SAMPLE = 80  # for a line's sample in the legend
+_PLOT_HEIGHT = 430
+_BELOW = 72  # under the plot, for its times
+_MARGIN = 28
+_TIMES = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
+_MOST_TIMES = 6
+_COLOUR_COUNT = 64  # of the PNG's palette: flat colours and their soft edges
+
+_one_at_a_time = threading.Lock()
+
+
+def draw(chart: Chart) -> bytes:
+    """The PNG, about 1200 x 750 pixels and 40 KB. Takes a quarter of a second; call it outside the event loop."""
+    from matplotlib import rc_context
+
+    # Text is shown as it is: a `$` in a label is no formula.
+    with _one_at_a_time, rc_context({"font.family": "DejaVu Sans", "text.parse_math": False}):
+        return _png(_compose(chart))
+
+
+def _compose(chart: Chart) -> "Figure":
+    from matplotlib.figure import Figure
+
+    entries = [_entry(curve, chart) for curve in chart.curves]
+    half = WIDTH / 2 - _MARGIN
+    columns = 2 if len(entries) > 1 and max(map(len, entries)) * _TEXT * _LETTER < half - _SAMPLE else 1
+    rows = math.ceil(len(entries) / columns)
+    top = _MARGIN + _TITLE + _LINE + rows * _LINE + 44
+    height = top + _PLOT_HEIGHT + _BELOW + len(chart.markers) * _LINE + _MARGIN // 2
+    figure = Figure(figsize=(WIDTH / 100, height / 100), dpi=100, facecolor=_GROUND)
+
+    def write(x: float, y: float, text: str, size: int = _TEXT, colour: str = _INK, **more: Any) -> None:  # noqa: ANN401
+        figure.text(x / WIDTH, 1 - y / height, text, fontsize=_points(size), color=colour, va="center", **more)
+
+    title = _TITLE if len(chart.title) * _TITLE * _LETTER < 2 * half else _TEXT
+    write(_MARGIN, _MARGIN + _TITLE / 2, _fit(chart.title, 2 * half / 1.15, title), title, weight="bold")
+    write(_MARGIN, _MARGIN + _TITLE + 26, _fit(_subtitle(chart), WIDTH - 2 * _MARGIN), colour=_FAINT)
+    wide = (WIDTH - 2 * _MARGIN) / columns
+    for number, entry in enumerate(entries):
+        x = _MARGIN + wide * (number % columns)
+        y = _MARGIN + _TITLE + _LINE + 26 + _LINE * (number // columns)
+        figure.add_artist(_sample(number, x / WIDTH, (x + 64) / WIDTH, 1 - y / height))
+        write(x + _SAMPLE, y, _fit(entry, wide - _SAMPLE))
+    for number, marker in enumerate(chart.markers):
+        y = height - _MARGIN // 2 - _LINE * (len(chart.markers) - number - 0.5)
+        write(_MARGIN, y, marker.sign, weight="bold")
+        write(_MARGIN + 34, y, _fit(f"{_time(marker.time)} {marker.text}", WIDTH - 2 * _MARGIN - 34), colour=_FAINT)
+
+    ticks = _value_ticks(chart)
+    left = _MARGIN + 14 + max(len(chart.scale.show(tick)) for tick in ticks) * _TEXT * _LETTER
+    right = 2 * _MARGIN + max((len(name) for name, _, _ in _limit_names(chart)), default=0) * _TEXT * _LETTER
+    axes = figure.add_axes(
+        (
+            left / WIDTH,
+            1 - (top + _PLOT_HEIGHT) / height,
+            (WIDTH - left - right) / WIDTH,
+            _PLOT_HEIGHT / height,
+        )
+    )
+    _plot(axes, chart, ticks)
+    return figure
+
+
+def _plot(axes: "Axes", chart: Chart, ticks: Sequence[float]) -> None:
+    window = chart.window
+    axes.set_facecolor(_PLOT)
+    axes.set_xlim(window.start, window.end)
+    axes.set_ylim(chart.low - 0.012 * (chart.high - chart.low), chart.high)  # a line at zero keeps its width
+    axes.grid(color=_GRID, linewidth=1)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=_FAINT, labelsize=_points(_TEXT), length=0, pad=8)
+    axes.tick_params("x", pad=14)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_yticks(list(ticks), [chart.scale.show(tick) for tick in ticks])
+    times = list(_time_ticks(window.start, window.end))
+    axes.set_xticks(times, [_time(moment, window.end - window.start) for moment in times])
+    for number, curve in enumerate(chart.curves):
+        style = {"color": _COLOURS[number], "linestyle": _DASHES[number], "linewidth": 3.2, "solid_capstyle": "round"}
+        axes.plot(chart.times, curve.values, zorder=4 - number / 10, **style)
+        alone = list(_alone(curve.values))
+        dots = [chart.times[place] for place in alone], [curve.values[place] for place in alone]
+        axes.plot(*dots, "o", color=_COLOURS[number], markersize=6, zorder=4, clip_on=False)
+    for limit in chart.limits:
+        colour = _CRITICAL if limit.critical else _WARNING
+        axes.axhline(limit.value, color=colour, linewidth=2.4, linestyle=(0, (10, 5)), zorder=3)
+    for (name, colour, place), _ in zip(_limit_names(chart), chart.limits, strict=True):
+        axes.annotate(
+            name,
+            (1, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(8, 0),
+            textcoords="offset points",
+            color=colour,
+            fontsize=_points(_TEXT),
+            va="center",
+            annotation_clip=False,
+        )
+    for marker in chart.markers:
+        axes.axvline(marker.time, color=_INK, linewidth=2, linestyle=(0, (2, 3)), zorder=2)
+        axes.annotate(
+            marker.sign,
+            (marker.time, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 9),
+            textcoords="offset points",
+            color=_GROUND,
+            fontsize=_points(_TEXT),
+            weight="bold",
+            ha="center",
+            va="center",
+            bbox={"boxstyle": "round,pad=0.18", "facecolor": _INK, "edgecolor": "none"},
+            annotation_clip=False,
+        )
+
+
+def _limit_names(chart: Chart) -> list[tuple[str, str, float]]:
+    """Each threshold's name, colour and place on the axis: beside its line, but not on the name below it."""
+    apart = (chart.high - chart.low) * 34 / _PLOT_HEIGHT
+    named: list[tuple[str, str, float]] = []
+    for limit in chart.limits:
+        place = max(limit.value, named[-1][2] + apart) if named else limit.value
+        name = f"{limit.name.replace('critical', 'crit').replace('warning', 'warn')} {chart.scale.show(limit.value)}"
+        named.append((name, _CRITICAL if limit.critical else _WARNING, place))
+    return named
+
+
+def _sample(number: int, left: float, right: float, y: float) -> Any:  # noqa: ANN401  (an Artist, known on first use)
+    from matplotlib.lines import Line2D
+
+    return Line2D([left, right], [y, y], color=_COLOURS[number], linestyle=_DASHES[number], linewidth=4)
+
+
+def _entry(curve: Curve, chart: Chart) -> str:
+    last = chart.scale.show(curve.last) if curve.last is not None else "NO DATA"
+    return f"{shorten(curve.name, 44)}  {last}"
+
+
+def _subtitle(chart: Chart) -> str:
+    window = chart.window
+    day = time.strftime("%d %b %Y", time.gmtime(window.start))
+    length = window.end - window.start
+    parts = [f"{day}, {_time(window.start, length)}–{_time(window.end, length)} UTC"]  # noqa: RUF001
+    parts += [f"{limit.name} {chart.scale.show(limit.value)} lies above" for limit in chart.beyond]
+    parts += ["axis not from 0"] if chart.low > 0 else []
+    parts += ["gaps: no data"] if chart.has_gaps else []
+    parts += ["latest values:"]
+    return " · ".join(parts)
+
+
+def _value_ticks(chart: Chart) -> list[float]:
+    from matplotlib.ticker import MaxNLocator
+
+    ticks = MaxNLocator(5).tick_values(chart.low, chart.high)
+    return [float(tick) for tick in ticks if chart.low <= tick <= chart.high]
+
+
+def _time_ticks(start: float, end: float) -> Iterator[float]:
+    step = next((step for step in _TIMES if (end - start) / step <= _MOST_TIMES), (end - start) / _MOST_TIMES)
+    first = math.ceil(start / step)
+    for number in range(first, math.floor(end / step) + 1):
+        yield number * step
+
+
+def _time(moment: float, length: float = 3600.0) -> str:
+    """A time in UTC, as exact as a range of `length` seconds needs."""
+    form = "%H:%M:%S" if length < 240 else "%H:%M" if length <= 100_000 else "%d %b %H:%M" if length < 5e5 else "%d %b"
+    return time.strftime(form, time.gmtime(moment))
+
+
+def _alone(values: Sequence[float]) -> Iterator[int]:
+    """Points between two gaps, through which no line goes."""
+    for place, value in enumerate(values):
+        around = (*values[max(place - 1, 0) : place], *values[place + 1 : place + 2])
+        if not math.isnan(value) and all(map(math.isnan, around)):
+            yield place
+
+
+def _fit(text: str, width: float, size: int = _TEXT) -> str:
+    return shorten(text, max(8, int(width / (size * _LETTER))))
+
+
+def _points(pixels: int) -> float:
+    return pixels * 0.72
+
+
+def _png(figure: "Figure") -> bytes:
+    """With a palette: a third of the bytes, and the same to the eye."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    FigureCanvasAgg(figure)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="rgba", facecolor=_GROUND)
+    size = tuple(round(inches * figure.dpi) for inches in figure.get_size_inches())
+    written = io.BytesIO()
+    Image.frombytes("RGBA", size, drawn.getvalue()).convert("RGB").quantize(_COLOUR_COUNT, dither=Image.Dither.NONE).save(written, "PNG", optimize=True)
+    return written.getvalue()
