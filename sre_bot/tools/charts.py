@@ -44,12 +44,12 @@ class Charts:
     @tool(Access.READ, title="Chart", progress="Drawing {query}", timeout=30.0)
     async def plot_metrics(
         self,
-        query: Annotated[str, Field(description="PromQL, or a signal such as error_rate: with its thresholds")],
-        start: Annotated[str, Field(description="As in query_metrics")] = "-1h",
+        query: Annotated[str, Field(description="PromQL, or a signal's name: error_rate, latency_p99")],
+        start: str = "-1h",
         end: str | None = None,
-        title: str = "",
+        title: str | None = None,
     ) -> Answer | str:
-        """Post a chart in the thread, with thresholds and deployments. One picture of the main symptom is enough."""
+        """Show people a chart with thresholds and deployments. One of the main symptom is enough."""
         now = time.time()
         if not query.strip():
             raise BadRequest(f"query is empty. Give PromQL or a signal: {', '.join(self._catalog.signals)}.")
@@ -60,7 +60,7 @@ class Charts:
         if not series:
             return await self._absence(promql, window, now)
         deployments, trouble = await self._deployed(window)
-        heading = shorten(title, _TITLE_LIMIT) or (signal.title if signal else shorten(query, _TITLE_LIMIT))
+        heading = shorten(title or "", _TITLE_LIMIT) or (signal.title if signal else shorten(query, _TITLE_LIMIT))
         unit = signal.unit if signal else unit_of(promql)
         chart = plan_chart(heading, series, window, unit, signal, deployments)
         if chart is None:

@@ -9,7 +9,7 @@ import io
 import math
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sre_bot.tools.chart import Chart, Curve
@@ -30,10 +30,11 @@ _DASHES: tuple[Any, ...] = (_SOLID, _DASHED, _MIXED, _DOTTED, _SOLID, _DASHED, _
 _TITLE, _TEXT = 36, 27  # pixels of a line of letters
 _LETTER = 0.54  # mean width of a letter, in its height (DejaVu Sans)
 _LINE = 40  # pixels from line to line
+_MARGIN = 28
+_INNER = WIDTH - 2 * _MARGIN
 _SAMPLE = 80  # for a line's sample in the legend
 _PLOT_HEIGHT = 430
 _BELOW = 72  # under the plot, for its times
-_MARGIN = 28
 _TIMES = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
 _MOST_TIMES = 6
 _COLOUR_COUNT = 64  # of the PNG's palette: flat colours and their soft edges
@@ -51,49 +52,74 @@ def draw(chart: Chart) -> bytes:
 
 
 def _compose(chart: Chart) -> "Figure":
-    from matplotlib.figure import Figure
-
+    """From top to bottom: title, time, legend, the curves, what was deployed."""
     entries = [_entry(curve, chart) for curve in chart.curves]
-    half = WIDTH / 2 - _MARGIN
-    columns = 2 if len(entries) > 1 and max(map(len, entries)) * _TEXT * _LETTER < half - _SAMPLE else 1
-    rows = math.ceil(len(entries) / columns)
-    top = _MARGIN + _TITLE + _LINE + rows * _LINE + 44
-    height = top + _PLOT_HEIGHT + _BELOW + len(chart.markers) * _LINE + _MARGIN // 2
-    figure = Figure(figsize=(WIDTH / 100, height / 100), dpi=100, facecolor=_GROUND)
+    columns = 2 if len(entries) > 1 and max(map(len, entries)) * _TEXT * _LETTER < _INNER / 2 - _SAMPLE else 1
+    top = _MARGIN + _TITLE + _LINE + math.ceil(len(entries) / columns) * _LINE + 44
+    sheet = _Sheet(top + _PLOT_HEIGHT + _BELOW + len(chart.markers) * _LINE + _MARGIN // 2)
+    size = _TITLE if len(chart.title) * _TITLE * _LETTER < _INNER else _TEXT
+    sheet.write(_MARGIN, _MARGIN + _TITLE / 2, _fit(chart.title, _INNER / 1.15, size), size, weight="bold")
+    sheet.write(_MARGIN, _MARGIN + _TITLE + 26, _fit(_subtitle(chart), _INNER), colour=_FAINT)
+    _write_legend(sheet, entries, columns)
+    _write_deployments(sheet, chart)
+    ticks = _value_ticks(chart)
+    left = _MARGIN + 14 + max(map(len, ticks.values())) * _TEXT * _LETTER
+    right = 2 * _MARGIN + max((len(name) for name, _, _ in _limit_names(chart)), default=0) * _TEXT * _LETTER
+    _plot(sheet.add_axes(left, top, WIDTH - left - right, _PLOT_HEIGHT), chart, ticks)
+    return sheet.figure
 
-    def write(x: float, y: float, text: str, size: int = _TEXT, colour: str = _INK, **more: Any) -> None:  # noqa: ANN401
-        figure.text(x / WIDTH, 1 - y / height, text, fontsize=_points(size), color=colour, va="center", **more)
 
-    title = _TITLE if len(chart.title) * _TITLE * _LETTER < 2 * half else _TEXT
-    write(_MARGIN, _MARGIN + _TITLE / 2, _fit(chart.title, 2 * half / 1.15, title), title, weight="bold")
-    write(_MARGIN, _MARGIN + _TITLE + 26, _fit(_subtitle(chart), WIDTH - 2 * _MARGIN), colour=_FAINT)
-    wide = (WIDTH - 2 * _MARGIN) / columns
+class _Sheet:
+    """A figure of a height, on which things have a place in pixels from its upper left corner."""
+
+    def __init__(self, height: int) -> None:
+        from matplotlib.figure import Figure
+
+        self.figure = Figure(figsize=(WIDTH / 100, height / 100), dpi=100, facecolor=_GROUND)
+        self.height = height
+
+    def write(self, x: float, y: float, text: str, size: int = _TEXT, colour: str = _INK, weight: str = "") -> None:
+        """One line of text; `y` is its middle."""
+        self.figure.text(
+            x / WIDTH,
+            1 - y / self.height,
+            text,
+            fontsize=_points(size),
+            color=colour,
+            va="center",
+            weight=weight or "normal",
+        )
+
+    def draw_line(self, x: float, y: float, length: float, **style: Any) -> None:  # noqa: ANN401
+        """A line to the right."""
+        from matplotlib.lines import Line2D
+
+        height = 1 - y / self.height
+        self.figure.add_artist(Line2D([x / WIDTH, (x + length) / WIDTH], [height, height], **style))
+
+    def add_axes(self, x: float, y: float, width: float, height: float) -> "Axes":
+        """Axes whose upper left corner is there."""
+        bottom = 1 - (y + height) / self.height
+        return self.figure.add_axes((x / WIDTH, bottom, width / WIDTH, height / self.height))
+
+
+def _write_legend(sheet: _Sheet, entries: Sequence[str], columns: int) -> None:
+    wide = _INNER / columns
     for number, entry in enumerate(entries):
         x = _MARGIN + wide * (number % columns)
         y = _MARGIN + _TITLE + _LINE + 26 + _LINE * (number // columns)
-        figure.add_artist(_sample(number, x / WIDTH, (x + 64) / WIDTH, 1 - y / height))
-        write(x + _SAMPLE, y, _fit(entry, wide - _SAMPLE))
-    for number, marker in enumerate(chart.markers):
-        y = height - _MARGIN // 2 - _LINE * (len(chart.markers) - number - 0.5)
-        write(_MARGIN, y, marker.sign, weight="bold")
-        write(_MARGIN + 34, y, _fit(f"{_time(marker.time)} {marker.text}", WIDTH - 2 * _MARGIN - 34), colour=_FAINT)
-
-    ticks = _value_ticks(chart)
-    left = _MARGIN + 14 + max(len(chart.scale.show(tick)) for tick in ticks) * _TEXT * _LETTER
-    right = 2 * _MARGIN + max((len(name) for name, _, _ in _limit_names(chart)), default=0) * _TEXT * _LETTER
-    axes = figure.add_axes(
-        (
-            left / WIDTH,
-            1 - (top + _PLOT_HEIGHT) / height,
-            (WIDTH - left - right) / WIDTH,
-            _PLOT_HEIGHT / height,
-        )
-    )
-    _plot(axes, chart, ticks)
-    return figure
+        sheet.draw_line(x, y, 64, color=_COLOURS[number], linestyle=_DASHES[number], linewidth=4)
+        sheet.write(x + _SAMPLE, y, _fit(entry, wide - _SAMPLE))
 
 
-def _plot(axes: "Axes", chart: Chart, ticks: Sequence[float]) -> None:
+def _write_deployments(sheet: _Sheet, chart: Chart) -> None:
+    for number, marker in enumerate(reversed(chart.markers)):
+        y = sheet.height - _MARGIN / 2 - _LINE * (number + 0.5)
+        sheet.write(_MARGIN, y, marker.sign, weight="bold")
+        sheet.write(_MARGIN + 34, y, _fit(f"{_time(marker.time)} {marker.text}", _INNER - 34), colour=_FAINT)
+
+
+def _plot(axes: "Axes", chart: Chart, ticks: Mapping[float, str]) -> None:
     window = chart.window
     axes.set_facecolor(_PLOT)
     axes.set_xlim(window.start, window.end)
@@ -104,15 +130,24 @@ def _plot(axes: "Axes", chart: Chart, ticks: Sequence[float]) -> None:
     axes.tick_params("x", pad=14)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_yticks(list(ticks), [chart.scale.show(tick) for tick in ticks])
+    axes.set_yticks(list(ticks), list(ticks.values()))
     times = list(_time_ticks(window.start, window.end))
     axes.set_xticks(times, [_time(moment, window.end - window.start) for moment in times])
+    _plot_curves(axes, chart)
+    _plot_limits(axes, chart)
+    _plot_deployments(axes, chart)
+
+
+def _plot_curves(axes: "Axes", chart: Chart) -> None:
     for number, curve in enumerate(chart.curves):
         style = {"color": _COLOURS[number], "linestyle": _DASHES[number], "linewidth": 3.2, "solid_capstyle": "round"}
         axes.plot(chart.times, curve.values, zorder=4 - number / 10, **style)
         alone = list(_alone(curve.values))
         dots = [chart.times[place] for place in alone], [curve.values[place] for place in alone]
         axes.plot(*dots, "o", color=_COLOURS[number], markersize=6, zorder=4, clip_on=False)
+
+
+def _plot_limits(axes: "Axes", chart: Chart) -> None:
     for limit in chart.limits:
         colour = _CRITICAL if limit.critical else _WARNING
         axes.axhline(limit.value, color=colour, linewidth=2.4, linestyle=(0, (10, 5)), zorder=3)
@@ -128,6 +163,9 @@ def _plot(axes: "Axes", chart: Chart, ticks: Sequence[float]) -> None:
             va="center",
             annotation_clip=False,
         )
+
+
+def _plot_deployments(axes: "Axes", chart: Chart) -> None:
     for marker in chart.markers:
         axes.axvline(marker.time, color=_INK, linewidth=2, linestyle=(0, (2, 3)), zorder=2)
         axes.annotate(
@@ -157,12 +195,6 @@ def _limit_names(chart: Chart) -> list[tuple[str, str, float]]:
     return named
 
 
-def _sample(number: int, left: float, right: float, y: float) -> Any:  # noqa: ANN401  (an Artist, known on first use)
-    from matplotlib.lines import Line2D
-
-    return Line2D([left, right], [y, y], color=_COLOURS[number], linestyle=_DASHES[number], linewidth=4)
-
-
 def _entry(curve: Curve, chart: Chart) -> str:
     last = chart.scale.show(curve.last) if curve.last is not None else "NO DATA"
     return f"{shorten(curve.name, 44)}  {last}"
@@ -180,11 +212,18 @@ def _subtitle(chart: Chart) -> str:
     return " · ".join(parts)
 
 
-def _value_ticks(chart: Chart) -> list[float]:
+def _value_ticks(chart: Chart) -> dict[float, str]:
+    """What is written on the value axis, with as many digits as tell its figures apart."""
     from matplotlib.ticker import MaxNLocator
 
-    ticks = MaxNLocator(5).tick_values(chart.low, chart.high)
-    return [float(tick) for tick in ticks if chart.low <= tick <= chart.high]
+    ticks = [float(tick) for tick in MaxNLocator(5).tick_values(chart.low, chart.high)]
+    ticks = [tick for tick in ticks if chart.low <= tick <= chart.high]
+    labels = [chart.scale.show(tick) for tick in ticks]
+    for digits in range(4, 16):
+        if len(set(labels)) == len(labels):
+            break
+        labels = [f"{tick:.{digits}g}{chart.scale.unit}" for tick in ticks]
+    return dict(zip(ticks, labels, strict=True))
 
 
 def _time_ticks(start: float, end: float) -> Iterator[float]:
@@ -226,5 +265,7 @@ def _png(figure: "Figure") -> bytes:
     figure.savefig(drawn, format="rgba", facecolor=_GROUND)
     size = tuple(round(inches * figure.dpi) for inches in figure.get_size_inches())
     written = io.BytesIO()
-    Image.frombytes("RGBA", size, drawn.getvalue()).convert("RGB").quantize(_COLOUR_COUNT, dither=Image.Dither.NONE).save(written, "PNG", optimize=True)
+    Image.frombytes("RGBA", size, drawn.getvalue()).convert("RGB").quantize(
+        _COLOUR_COUNT, dither=Image.Dither.NONE
+    ).save(written, "PNG", optimize=True)
     return written.getvalue()
