@@ -37,9 +37,14 @@ def mark_deployments(deployments: Sequence[Deployment], window: Window) -> list[
         else:
             groups.append([entry])
     return [
-        Marker(sign, group[0].time, shorten("; ".join(map(_describe, group)), _TEXT_LIMIT))
+        Marker(sign, group[0].time, shorten("; ".join(map(_describe, _changed_first(group))), _TEXT_LIMIT))
         for sign, group in zip(string.ascii_uppercase, groups[-SHOWN_MARKERS:], strict=False)
     ]
+
+
+def _changed_first(group: Sequence[Deployment]) -> list[Deployment]:
+    """A changed setting explains more than a version; it must not be what has no room."""
+    return sorted(group, key=lambda entry: not entry.changes)
 
 
 def _describe(entry: Deployment) -> str:

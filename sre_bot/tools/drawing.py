@@ -37,7 +37,7 @@ _PLOT_HEIGHT = 430
 _BELOW = 72  # under the plot, for its times
 _TIMES = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
 _MOST_TIMES = 6
-_COLOUR_COUNT = 64  # of the PNG's palette: flat colours and their soft edges
+_SHADES = 13  # of each colour on its way to the ground: the soft edges of lines and letters
 
 _one_at_a_time = threading.Lock()
 
@@ -264,8 +264,19 @@ def _png(figure: "Figure") -> bytes:
     drawn = io.BytesIO()
     figure.savefig(drawn, format="rgba", facecolor=_GROUND)
     size = tuple(round(inches * figure.dpi) for inches in figure.get_size_inches())
+    image = Image.frombytes("RGBA", size, drawn.getvalue()).convert("RGB")
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(list(_palette()))
     written = io.BytesIO()
-    Image.frombytes("RGBA", size, drawn.getvalue()).convert("RGB").quantize(
-        _COLOUR_COUNT, dither=Image.Dither.NONE
-    ).save(written, "PNG", optimize=True)
+    image.quantize(palette=palette, dither=Image.Dither.NONE).save(written, "PNG", optimize=True)
     return written.getvalue()
+
+
+def _palette() -> Iterator[int]:
+    """Red, green and blue of every colour that is used and of its shades; a palette made to measure would lose some."""
+    ground = bytes.fromhex(_PLOT[1:])
+    yield from bytes.fromhex(_GROUND[1:])
+    for colour in (*_COLOURS, _WARNING, _CRITICAL, _INK, _FAINT, _GRID):
+        for shade in range(_SHADES):
+            for full, none in zip(bytes.fromhex(colour[1:]), ground, strict=True):
+                yield round(none + (full - none) * shade / (_SHADES - 1))
