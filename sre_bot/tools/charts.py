@@ -44,12 +44,12 @@ class Charts:
     @tool(Access.READ, title="Chart", progress="Drawing {query}", timeout=30.0)
     async def plot_metrics(
         self,
-        query: Annotated[str, Field(description="PromQL, or a signal's name: error_rate, latency_p99")],
-        start: str = "-1h",
+        query: Annotated[str, Field(description="PromQL, or a signal such as error_rate")],
+        start: str | None = None,
         end: str | None = None,
         title: str | None = None,
     ) -> Answer | str:
-        """Show people a chart with thresholds and deployments. One of the main symptom is enough."""
+        """Show people a chart, with thresholds and deployments."""
         now = time.time()
         if not query.strip():
             raise BadRequest(f"query is empty. Give PromQL or a signal: {', '.join(self._catalog.signals)}.")

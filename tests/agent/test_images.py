@@ -4,12 +4,15 @@ import io
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from claude_agent_sdk import AssistantMessage, ToolResultBlock, ToolUseBlock, UserMessage
 from PIL import Image
 
 from sre_bot.agent.events import ImageShown, ToolFinished
+from sre_bot.agent.stream import RunStream
 
 PLOT = "mcp__sre__plot_metrics"
 
@@ -29,6 +32,38 @@ async def prometheus() -> AsyncIterator[str]:
     application.router.add_post("/api/v1/query_range", answer)
     async with TestServer(application) as server:
         yield str(server.make_url("")).rstrip("/")
+
+
+def read(content: object) -> list[ImageShown]:
+    """The pictures of one tool result, as the SDK gives it."""
+    stream = RunStream(lambda name, _arguments: name)
+    list(stream.read(AssistantMessage([ToolUseBlock("call", PLOT, {})], model="m")))
+    result = UserMessage([ToolResultBlock("call", content)])  # type: ignore[arg-type]  (whatever comes)
+    return [event for event in stream.read(result) if isinstance(event, ImageShown)]
+
+
+def test_a_result_gives_its_pictures_under_the_first_line_of_its_text():
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw=="}}
+    assert read([{"type": "text", "text": "CPU\x00 usage\napi-server 1"}, image]) == [
+        ImageShown(b"\x89PNG", "image/png", "CPU usage")
+    ]
+    assert read([image]) == [ImageShown(b"\x89PNG", "image/png", "")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "text",
+        None,
+        [],
+        [{"type": "text", "text": "no picture"}],
+        [{"type": "image"}],
+        [{"type": "image", "source": {"type": "base64", "data": "not base64!"}}],
+        [{"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}],
+    ],
+)
+def test_whatever_is_no_picture_gives_none(content):
+    assert read(content) == []
 
 
 async def test_a_chart_reaches_the_model_as_an_image_and_the_run_as_an_event(model, make_pool, prometheus):

@@ -1,6 +1,7 @@
 """The real server process, over stdio, through the SDK's own client."""
 
 import asyncio
+import base64
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult, ImageContent, TextContent
 
 from sre_bot.settings import ROOT, load_tool_settings
 from sre_bot.tools.offer import describe_tools
@@ -135,6 +136,26 @@ async def test_four_reads_run_at_the_same_time(tmp_path: Path) -> None:
         async with asyncio.timeout(15):
             results = await asyncio.gather(*(client.call_tool("get_alerts", {}) for _ in range(4)))
     assert [text(result)[:15] for result in results] == ["NO RULES LOADED"] * 4
+
+
+async def test_a_chart_is_a_text_and_an_image(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        form = await request.post()
+        values = [[float(str(form["start"])) + 15 * n, "0.02"] for n in range(200)]
+        result = [{"metric": {"service": "api-server"}, "values": values}]
+        return web.json_response({"status": "success", "data": {"resultType": "matrix", "result": result}})
+
+    app = web.Application()
+    app.router.add_post("/api/v1/query_range", answer)
+    async with TestServer(app) as backend, connected(tmp_path, PROMETHEUS_URL=str(backend.make_url("/"))) as client:
+        result = await client.call_tool("plot_metrics", {"query": "error_rate"})
+    words, image = result.content
+    assert isinstance(words, TextContent)
+    assert words.text.startswith("Error rate (5xx), ")
+    assert isinstance(image, ImageContent)
+    assert image.mime_type == "image/png"
+    assert base64.b64decode(image.data).startswith(b"\x89PNG")
+    assert not result.is_error
 
 
 def test_the_process_ends_by_itself_when_stdin_does() -> None:
