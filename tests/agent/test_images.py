@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -34,11 +35,11 @@ async def prometheus() -> AsyncIterator[str]:
         yield str(server.make_url("")).rstrip("/")
 
 
-def read(content: object) -> list[ImageShown]:
+def read(content: Any) -> list[ImageShown]:
     """The pictures of one tool result, as the SDK gives it."""
     stream = RunStream(lambda name, _arguments: name)
     list(stream.read(AssistantMessage([ToolUseBlock("call", PLOT, {})], model="m")))
-    result = UserMessage([ToolResultBlock("call", content)])  # type: ignore[arg-type]  (whatever comes)
+    result = UserMessage([ToolResultBlock("call", content)])
     return [event for event in stream.read(result) if isinstance(event, ImageShown)]
 
 
