@@ -147,11 +147,13 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         )
         proposal.register(app, flows.proposals, door)
         sockets = Sockets(app, settings.slack.app_token.get_secret_value())
+        ready = Readiness(settings, ledger, sockets, flows.cases)
         listener = Listener(
             settings.webhooks,
             ledger.deliveries,
-            Readiness(settings, ledger, sockets, flows.cases).missing,
+            ready.missing,
             flows.intake.wake,
+            warnings=ready.warnings,
             registry=vital_signs(flows.turns, flows.intake, sockets),
         )
         await _open(flows, agent, stack)

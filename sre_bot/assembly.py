@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sre_bot.agent.approvals import Seal
 from sre_bot.agent.options import AgentOptions
@@ -26,7 +26,7 @@ from sre_bot.workflows.circumstances import Circumstances
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.intake import Intake
 from sre_bot.workflows.lease import Lease
-from sre_bot.workflows.people import Board, People
+from sre_bot.workflows.people import Board, People, ProposalBoard
 from sre_bot.workflows.recovery import Recovery
 from sre_bot.workflows.retention import Retention
 from sre_bot.workflows.storms import Storms
@@ -79,6 +79,10 @@ class Flows:
     retention: Retention
 
 
+class Boards(Board, ProposalBoard, Protocol):
+    """Where cards of both kinds are shown."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Who this process is, and in which workspace."""
@@ -94,7 +98,7 @@ def assemble_flows(
     ledger: Ledger,
     agent: AgentParts,
     people: People,
-    board: Board,
+    board: Boards,
     electorate: Electorate,
     metrics: Prometheus,
     sources: frozenset[str],

@@ -27,11 +27,19 @@ from sre_bot.settings.bot import (
     RunSettings,
     Settings,
     SlackSettings,
+    StateSettings,
     VerificationSettings,
     WebhookSettings,
 )
-from sre_bot.settings.fields import ROOT
-from sre_bot.settings.reading import load_ledger_settings, load_settings, load_tool_settings, read_environment
+from sre_bot.settings.fields import ROOT, Group
+from sre_bot.settings.reading import (
+    find_problems,
+    load_group,
+    load_ledger_settings,
+    load_settings,
+    load_tool_settings,
+    read_environment,
+)
 
 __all__ = [
     "ROOT",
@@ -40,6 +48,7 @@ __all__ = [
     "ConfluenceSettings",
     "DeploymentSettings",
     "FleetSettings",
+    "Group",
     "HouseSettings",
     "IncidentSettings",
     "LedgerSettings",
@@ -51,9 +60,12 @@ __all__ = [
     "RunSettings",
     "Settings",
     "SlackSettings",
+    "StateSettings",
     "ToolSettings",
     "VerificationSettings",
     "WebhookSettings",
+    "find_problems",
+    "load_group",
     "load_ledger_settings",
     "load_settings",
     "load_tool_settings",

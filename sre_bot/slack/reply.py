@@ -23,10 +23,9 @@ class _Tool:
     summary: str
     ok: bool | None = None  # None while it runs
     seconds: float = 0.0
-    deferred: bool = False
 
-    def render(self) -> str:
-        mark = "✋" if self.deferred else {None: "🔄", True: "✅", False: "⚠️"}[self.ok]
+    def render(self, *, deferred: bool = False) -> str:
+        mark = {None: "✋" if deferred else "🔄", True: "✅", False: "⚠️"}[self.ok]
         return f"- {mark} {self.summary}" + (f" · {self.seconds:.1f} s" if self.ok is not None else "")
 
 
@@ -66,12 +65,11 @@ class ReplyText:
                 self._begin_section()
             case RunEnded():
                 self._end = event
-                if event.deferred in self._tools:
-                    self._tools[event.deferred].deferred = True
 
     def render(self) -> list[str]:
         """The sections as Markdown, as they should look now; none is empty."""
-        sections = [_render(parts) for parts in self._sections]
+        proposed = self._end is not None and self._end.outcome is Outcome.PROPOSED
+        sections = [_render(parts, deferred=proposed) for parts in self._sections]
         sections[-1].append(self._footer(self._end) if self._end else WORKING)
         return ["\n\n".join(blocks) for blocks in sections]
 
@@ -100,13 +98,13 @@ class ReplyText:
         return f"{mark} **{end.reason}**\n\n{line}"
 
 
-def _render(parts: list[str | _Tool]) -> list[str]:
-    """Paragraphs; tool lines that follow each other are one list."""
+def _render(parts: list[str | _Tool], *, deferred: bool = False) -> list[str]:
+    """Paragraphs; tool lines that follow each other are one list. `deferred`: what has not run waits for a person."""
     blocks: list[str] = []
     after_tool = False
     for part in parts:
         if isinstance(part, _Tool):
-            line = part.render()
+            line = part.render(deferred=deferred)
             if after_tool:
                 blocks[-1] += f"\n{line}"
             else:

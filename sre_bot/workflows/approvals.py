@@ -15,7 +15,7 @@ from sre_bot.incidents.model import Approval, ApprovalState, IllegalMove
 from sre_bot.incidents.paging import Urgency
 from sre_bot.tools.planning import Planner
 from sre_bot.workflows.engine import Engine
-from sre_bot.workflows.people import Board, Prompt, ProposalCard
+from sre_bot.workflows.people import Prompt, ProposalBoard, ProposalCard
 from sre_bot.workflows.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Proposals:
         self,
         ledger: Ledger,
         engine: Engine,
-        board: Board,
+        board: ProposalBoard,
         turns: Turns,
         seal: Seal,
         planner: Planner,

@@ -135,6 +135,10 @@ class Board(Protocol):
     async def tell(self, channel: str, thread_ts: str, text: str, key: str, *, search: bool) -> None:
         """One message of Markdown in a card's thread, once for its key; raises as `show` does."""
 
+
+class ProposalBoard(Protocol):
+    """Where proposals are shown: in the thread in which they were made."""
+
     async def show_proposal(self, now: Callable[[], Awaitable[ProposalCard]], *, search: bool) -> str:
         """Make Slack show a proposal as it is when its turn has come; gives its message. Raises as `show` does."""
 
