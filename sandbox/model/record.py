@@ -17,7 +17,7 @@ KEPT = 2_000  # requests; a test suite or a day of the demo
 class Seen:
     """One request to `/v1/messages`. `outcome`: pending, completed, refused, client_gone or the fault's kind.
 
-    `images` are the media types of the pictures inside tool results.
+    `last_result` is the text of the newest tool result, as the model reads it. `images` are the media types of the pictures inside tool results.
     """
 
     time: float
@@ -27,6 +27,7 @@ class Seen:
     messages: int = 0
     tools: list[str] = field(default_factory=list)
     last_user_text: str = ""
+    last_result: str = ""
     system_chars: int = 0
     session: str = ""
     stream: bool = False
@@ -47,7 +48,13 @@ class Seen:
         parts = [
             part for block in results if block["type"] == "tool_result" for part in blocks_of(block.get("content"))
         ]
+        said = [part["text"] for part in parts if part["type"] == "text"]
+        self.last_result = said[-1][:RESULT_KEPT] if said else ""
         self.images = [part["source"]["media_type"] for part in parts if part["type"] == "image"]
+
+
+RESULT_KEPT = 4_000
+"""Characters of a tool result that a record keeps."""
 
 
 class Record:

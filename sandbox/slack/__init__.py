@@ -18,6 +18,7 @@ Control API (JSON, no token):
     POST /sandbox/messages/edit    {channel, ts, text}   and /sandbox/messages/delete {channel, ts} -> {ts}
     POST /sandbox/reactions        {channel, ts, user, name, remove?} -> {changed}
     POST /sandbox/actions          {channel, ts, user, action_id, value?} -> {delivered}; 409 if no such control
+    POST /sandbox/modals           {user, values?: {block_id: text}} -> {delivered}: submits the modal open for them
     POST /sandbox/home             {user, tab: home | messages}; GET /sandbox/home?user= -> {view}
     GET  /sandbox/thread?channel=&ts=                    {messages, status}; a message has user, name, bot, ts,
                                                          text (as on screen), notification (the text argument),

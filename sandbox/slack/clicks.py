@@ -79,6 +79,30 @@ class Clicks:
         )
         return await self.workspace.sockets.deliver_click(payload)
 
+    async def submit(self, user: User, given: Json) -> bool:
+        """Send the `view_submission` of the modal that is open for a person; it closes."""
+        opened = [view for view in self.workspace.world.modals if view["user"] == user.id]
+        if not opened:
+            raise CannotClick(f"no modal is open for {user.mention}")
+        view = opened[-1]
+        self.workspace.world.modals.remove(view)
+        values = {block["block_id"]: _filled(block, given) for block in view["blocks"] if block["type"] == "input"}
+        if unknown := given.keys() - values.keys():
+            raise CannotClick(f"the modal has no input {', '.join(sorted(unknown))}")
+        payload: Json = {
+            "type": "view_submission",
+            "team": {"id": TEAM_ID, "domain": "sandbox"},
+            "user": {"id": user.id, "username": user.mention.lower(), "name": user.mention, "team_id": user.team},
+            "api_app_id": APP_ID,
+            "token": "sandbox-verification",
+            "trigger_id": self.workspace.triggers.issue(user.id),
+            "view": {**{name: part for name, part in view.items() if name != "user"}, "state": {"values": values}},
+            "response_urls": [],
+            "is_enterprise_install": False,
+            "enterprise": None,
+        }
+        return await self.workspace.sockets.deliver_click(payload)
+
     async def respond(self, request: web.Request) -> web.Response:
         """`POST /actions/<team>/<key>`: the response_url."""
         url = self._urls.get(request.match_info["key"])
@@ -119,6 +143,17 @@ class Clicks:
         else:
             answer.ephemeral_to = url.user
             self.workspace.post_ephemeral(answer)
+
+
+def _filled(block: Json, given: Json) -> Json:
+    """What an input holds when its modal is submitted; an optional one that was left empty is null."""
+    element = block["element"]
+    text = given.get(block["block_id"])
+    if text is None and not block.get("optional"):
+        raise CannotClick(f"the input {block['block_id']} has to be filled in")
+    if text is not None and len(text) > element.get("max_length", 3_000):
+        raise CannotClick(f"the input {block['block_id']} takes {element['max_length']} characters")
+    return {element["action_id"]: {"type": element["type"], "value": text}}
 
 
 def _container(message: Message, channel: Channel) -> Json:

@@ -52,6 +52,7 @@ class Control:
             "messages/delete": self.delete,
             "reactions": self.react,
             "actions": self.click,
+            "modals": self.submit,
             "home": self.open_home,
             "faults": self.fault,
             "outage": self.outage,
@@ -137,6 +138,11 @@ class Control:
         origin, action = str(request.url.origin()), str(order.get("action_id"))
         delivered = await self.it.clicks.click(origin, channel, message, user, action, order.get("value"))
         return {"delivered": delivered}
+
+    async def submit(self, order: Json, _: web.Request) -> Json:
+        """Somebody fills in the modal that is open for them, and submits it."""
+        user = self.it.people.user(order.get("user"))
+        return {"delivered": await self.it.clicks.submit(user, order.get("values", {}))}
 
     async def open_home(self, order: Json, _: web.Request) -> Json:
         """Somebody opens the app's Home or Messages tab."""
