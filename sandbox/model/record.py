@@ -17,7 +17,8 @@ KEPT = 2_000  # requests; a test suite or a day of the demo
 class Seen:
     """One request to `/v1/messages`. `outcome`: pending, completed, refused, client_gone or the fault's kind.
 
-    `last_result` is the text of the newest tool result, as the model reads it. `images` are the media types of the pictures inside tool results.
+    `last_result` is the text of the newest tool result, as the model reads it. `images` are the media types
+    of the pictures inside tool results.
     """
 
     time: float
