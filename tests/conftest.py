@@ -19,7 +19,7 @@ from sre_bot.agent.pool import SessionPool
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.settings import ROOT, load_settings
 
-READ_TOOLS = ("get_service_health", "get_logs", "plot_metrics")
+READ_TOOLS = tuple(f"mcp__sre__{name}" for name in ("get_service_health", "get_logs", "plot_metrics"))
 
 
 class Model:

@@ -23,7 +23,7 @@ from tests.conftest import Model
 PLUGIN = ROOT / ".claude"
 SKILL = PLUGIN / "skills" / "runbook" / "SKILL.md"
 READ = {f"mcp__sre__{spec.name}" for spec in describe_tools() if spec.access is Access.READ}
-ALLOWED = ("execute_runbook", "get_service_health")
+ALLOWED = ("mcp__sre__execute_runbook", "mcp__sre__get_service_health")
 
 
 def front_matter() -> dict[str, str]:
