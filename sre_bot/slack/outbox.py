@@ -54,7 +54,7 @@ class Message(Protocol):
         """The arguments `text` and `blocks` of the call, safe to send."""
 
 
-Shown = TypeVar("Shown", bound=Message)
+Sent = TypeVar("Sent", bound=Message)
 
 
 class Outbox:
@@ -104,7 +104,7 @@ class Outbox:
         await self.wait_to_post(channel)
         return await self.send(channel, page, key, thread_ts=thread_ts)
 
-    async def update(self, channel: str, ts: str, now: Callable[[], Shown]) -> Shown:
+    async def update(self, channel: str, ts: str, now: Callable[[], Sent]) -> Sent:
         """Replace a message of ours and give what was sent; may be repeated. Raises as `post` does.
 
         Args:

@@ -238,3 +238,36 @@ async def test_a_status_shows_until_the_bot_posts(slack: Slack) -> None:
     assert shown["status"]["status"] == "is thinking..."
     await slack.bot.chat_postMessage(channel="C0INCIDENTS", thread_ts=ts, text="done")
     assert (await slack.read("thread", channel="C0INCIDENTS", ts=ts))["status"] is None
+
+
+async def test_an_ephemeral_message_in_a_thread_without_replies_is_noted_since_nobody_would_see_it(
+    slack: Slack,
+) -> None:
+    ts = await slack.say("hello")
+    private: dict[str, Any] = {"channel": "C0INCIDENTS", "user": "U0ADA00001", "text": "only you", "thread_ts": ts}
+    await slack.bot.chat_postEphemeral(**private)
+    assert await slack.violations() == ["ephemeral_unseen"]
+    await slack.say("and this?", thread_ts=ts)
+    await slack.bot.chat_postEphemeral(**private)
+    assert await slack.violations() == ["ephemeral_unseen"]
+
+
+@pytest.mark.parametrize(
+    ("date", "fine"),
+    [
+        ("<!date^1772614860^{date_short_pretty} at {time}|2026-03-04 09:01 UTC>", True),
+        ("<!date^1772614860^{ago}^https://example.com/|then>", True),
+        ("<!date^1772614860^{time}>", False),
+        ("<!date^1772614860.5^{time}|then>", False),
+        ("<!date^1772614860^{hour}|then>", False),
+        ("<!date^1772614860^at noon|then>", False),
+        ("<!date^1772614860^{time}|then", False),
+    ],
+)
+async def test_a_date_that_slack_cannot_read_is_noted(slack: Slack, date: str, fine: bool) -> None:
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": f"Since {date}"}}
+    await slack.bot.chat_postMessage(channel="C0INCIDENTS", text="x", blocks=[block], unfurl_media=False)
+    assert await slack.violations() == ([] if fine else ["date_token"])
+    plain = {"type": "section", "text": {"type": "plain_text", "text": date}}
+    await slack.bot.chat_postMessage(channel="C0INCIDENTS", text="x", blocks=[plain], unfurl_media=False)
+    assert len(await slack.violations()) == (0 if fine else 1)

@@ -134,7 +134,10 @@ async def delete(call: Call) -> Json:
     optional=(*CONTENT_ARGUMENTS, "thread_ts", "as_user"),
 )
 async def post_ephemeral(call: Call) -> Json:
-    """Show a message to one person; it is in no history."""
+    """Show a message to one person; it is in no history.
+
+    Slack: in a thread it is only shown if there is already an active thread.
+    """
     channel = writable(call)
     person = call.text("user")
     if person not in channel.members:
@@ -142,6 +145,8 @@ async def post_ephemeral(call: Call) -> Json:
     content = read_content(call)
     require_something(content)
     thread_ts = thread_of(call, channel)
+    if thread_ts and not channel.replies(thread_ts):
+        call.violate("ephemeral_unseen", f"thread {thread_ts} has no replies: nobody would see the message")
     message = message_of(call, channel, content)
     message.thread_ts, message.ephemeral_to = thread_ts, person
     call.workspace.post_ephemeral(message)

@@ -14,6 +14,7 @@ from typing import Any
 from sandbox.slack.block_table import MESSAGE_BLOCKS
 from sandbox.slack.blocks import MESSAGE_MOST_BLOCKS, faults_of
 from sandbox.slack.conversion import convert
+from sandbox.slack.dates import faults_of_dates
 from sandbox.slack.web_api.call import Call, Refused
 from sandbox.slack.world import World
 
@@ -60,6 +61,8 @@ def read_content(call: Call, *, most_text_bytes: int | None = None) -> Content:
         content.markdown = markdown
     elif text.strip():
         content.text = as_stored(_fitting(call, text, most_text_bytes))
+    for fault in faults_of_dates([text, content.blocks, content.attachments]):
+        call.violate("date_token", fault)
     content.links = bool(URL.search(text + markdown + json.dumps(content.blocks or "")))
     return content
 

@@ -7,7 +7,7 @@ A storm shows how many incidents there are and the newest of them, so that a car
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -26,10 +26,10 @@ ACKNOWLEDGE = "case_acknowledge"
 INVESTIGATE = "case_investigate"
 SILENCE = "case_silence"
 
-HEADER_LIMIT = 140  # UTF-16 units; Slack: 150 characters of a header block
-TITLE_LIMIT = 80  # characters of an incident's title in a list
+HEADER_LIMIT = 120  # characters, three lines on a phone; Slack: 150 of a header block
+TITLE_LIMIT = 60  # characters of an incident's title in a list
 NAME_LIMIT = 50  # characters of a service, a person, a team, a priority
-PROGRESS_LIMIT = 500  # characters; each can become five, and a section takes 3,000
+PROGRESS_LIMIT = 500  # characters; one can become five when it is sent, and a section takes 3,000
 ROW_LIMIT = 280  # characters of a row of the list as it is sent; ten of them fit a section
 LINKS_LIMIT = 2_500  # characters of all links as they are sent
 NAMES_SHOWN = 3  # services, people
@@ -38,12 +38,12 @@ ROWS_SHOWN = 10  # incidents of a storm
 Block = dict[str, Any]
 
 
-class Detail(IntEnum):
+class Detail(Enum):
     """How much of a card is sent: less where Slack refuses more, so that a card is never lost."""
 
-    WORDS = 0
-    SHORT = 1
-    FULL = 2
+    FULL = "full"
+    SHORT = "short"  # a line and the buttons
+    WORDS = "words"  # no blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +128,21 @@ def _facts(card: Card) -> Iterator[str]:
     # PagerDuty's own priorities, P1 to P5, sort by weight.
     priority = min((name for each in current if (name := one_line(each.priority, NAME_LIMIT))), default="")
     yield " · ".join([f"*{where}*", urgency, *([literal(priority)] if priority else [])])
-    yield _times(case)
     people = _names([person for each in current for person in each.assignees])
-    if people:
-        yield f"With {literal(', '.join(people))}"
+    yield _times(case) + (f" · with {literal(', '.join(people))}" if people else "")
     if owner := one_line(card.owner, NAME_LIMIT):
         escalation = one_line(card.escalation, NAME_LIMIT)
         yield f"Owner {literal(owner)}" + (f" · {literal(escalation)}" if escalation else "")
 
 
 def _times(case: Case) -> str:
-    """Since when, or for how long it was."""
+    """Since when, or until when and for how long."""
     opened = [each.opened_at for each in case.incidents if each.open or not case.open]
     begun = min(opened, default=case.opened_at)
     if case.open:
         return f"Since {date(begun)}"
     ended = max((each.resolved_at for each in case.incidents if each.resolved_at), default=case.closed_at or begun)
-    return f"Resolved after *{duration(ended - begun)}*, {date(begun)} to {date(ended)}"
+    return f"Resolved {date(ended)} after *{duration(ended - begun)}*"
 
 
 def _progress(text: str) -> str:
@@ -169,8 +167,9 @@ def _storm(case: Case) -> Iterator[str]:
 def _row(incident: Incident) -> str:
     """An incident of a storm; without its address, or shorter, where it would not fit."""
     sign, word = _sign(incident.status, incident.urgency), _WORDS[incident.status].lower()
-    tail = " · ".join([*map(literal, _names([_service(incident)])), word])
     title = one_line(incident.title, TITLE_LIMIT) or UNTITLED
+    services = [name for name in _names([_service(incident)]) if name not in title]  # a phone's line is short
+    tail = " · ".join([*map(literal, services), word])
     linked = link(title, incident.url) if _is_web(incident.url) else literal(title)
     rows = [f"{sign} {text} · {tail}" for text in (linked, literal(title), literal(one_line(title, TITLE_LIMIT // 4)))]
     return next((row for row in rows if len(row) <= ROW_LIMIT), f"{sign} {word}")
