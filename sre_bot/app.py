@@ -132,7 +132,7 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         replica = "local" if ledger.single else f"{socket.gethostname()}:{boot}"
         pool = _pool(settings, ledger)
         stack.push_async_callback(pool.close)
-        outbox = Outbox(web)
+        outbox = Outbox(web, settings.slack.pace)
         people = SlackPeople(outbox, ThreadReader(web, identity["user_id"]), ledger)
         around = Circumstances(
             replica=replica,
