@@ -177,19 +177,22 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         listener = Listener(
             settings.webhooks,
             ledger.deliveries,
-            Readiness(settings, ledger, sockets).missing,
+            Readiness(settings, ledger, sockets, work).missing,
             intake.wake,
             registry=vital_signs(turns, intake, sockets),
         )
         # What is opened last is closed first: nothing new comes in while what runs says its last words.
+        # The lease is taken before and let go after everything that is done in its name.
+        stack.push_async_callback(lease.close)
+        await lease.join()
         stack.push_async_callback(engine.close)
         await engine.open()
         pool.start()
-        for part in (lease, work, turns, intake, retention):
+        for part in (work, turns, intake, retention):
             stack.push_async_callback(part.close)
         stack.callback(lease.retire)
         turns.open()
-        await lease.open()
+        lease.open()
         intake.open()
         retention.open()
         stack.push_async_callback(sockets.close)

@@ -10,7 +10,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from sre_bot.catalog import Catalog
-from sre_bot.errors import LedgerError
+from sre_bot.errors import LedgerError, Refused
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import Turn
 from sre_bot.incidents.paging import Case
@@ -73,13 +73,21 @@ class CaseWork:
         self._can_acknowledge = can_acknowledge
         self._silences = silences
         self._telling: set[asyncio.Task[None]] = set()
+        self.refusal = ""
+        """Why the last card was refused; empty where it was shown."""
 
     def define(self) -> None:
         """Make the workflow known to the engine."""
         self._engine.define(CASE, self.advance)
 
-    async def advance(self, case_id: int, revision: int) -> None:
-        """The workflow: everything that a case asks for, up to a revision and beyond; 0 is for whatever it asks now."""
+    async def advance(self, case_id: int, revision: int, due: int = 0) -> None:
+        """The workflow: everything that a case asks for, up to a revision and beyond.
+
+        Args:
+            case_id: the case.
+            revision: what has to be done at least; 0 for whatever it asks now.
+            due: after so many questions the next one was put off until now.
+        """
         case = await self._ledger.cases.get(case_id)
         if case is None or 0 < revision <= case.shown_revision:
             return  # pruned, or a later revision's workflow did this one's work
@@ -90,13 +98,24 @@ class CaseWork:
             nonlocal seen
             # Another attempt may have posted the card and not come to say so.
             search = tried > 0 or boot != self._boot or revision > 1
-            shown = await self._board.show(lambda: self._card(case_id), search=search)
+            cards: list[Card] = []
+
+            async def now() -> Card:
+                cards.append(await self._card(case_id))
+                return cards[-1]
+
+            try:
+                shown = await self._board.show(now, search=search)
+            except Refused as error:
+                self.refusal = str(error)
+                raise
+            self.refusal = ""
             if shown.ts != (await self._case(case_id)).thread_ts:
-                await self._ledger.cases.posted(case_id, shown.ts)
+                await self._ledger.cases.posted(case_id, cards[-1].case.channel, shown.ts)
             seen = shown.revision
 
         async def ask(_tried: int) -> None:
-            await self._ask(await self._case(case_id))
+            await self._ask(await self._case(case_id), due)
 
         async def end(tried: int) -> None:
             await self._tell_end(await self._case(case_id), search=tried > 0 or boot != self._boot)
@@ -157,7 +176,7 @@ class CaseWork:
             links={f"Open in {SOURCES[case.first.source]}": case.first.url} if case.first.url else {},
         )
 
-    async def _ask(self, case: Case) -> None:
+    async def _ask(self, case: Case, due: int) -> None:
         """Ask the agent, where something is wrong that it was not asked about."""
         if not (self._settings.auto_investigate and case.open and case.thread_ts):
             return
@@ -165,9 +184,10 @@ class CaseWork:
         if not set(now_wrong) - set(case.symptoms_asked):
             return
         wait = self._pause(case)
-        if wait > 0:
+        # By the clock of another replica it may still be a moment too early for what that one has put off.
+        if wait > 0 and due != case.asked:
             key = f"case:{case.id}:again:{case.asked}"
-            await self._engine.start(CASE, case.id, 0, key=key, partition=str(case.id), delay=wait)
+            await self._engine.start(CASE, case.id, 0, case.asked, key=key, partition=str(case.id), delay=wait)
             return
         number = case.asked + 1
         text = wording.question(case, number)
@@ -190,5 +210,8 @@ class CaseWork:
             return
         text = wording.closing(case, await self._turns_of(case))
         key = f"case:{case.id}:end:{case.episode}"
-        await self._board.tell(case.channel, case.thread_ts, text, key, search=search)
+        try:
+            await self._board.tell(case.channel, case.thread_ts, text, key, search=search)
+        except Refused as error:  # nobody can write there any more; the card says that it is over
+            log.error("the end of case %s cannot be told: %s", case.id, error)
         await self._ledger.cases.told(case.id, case.episode)

@@ -43,7 +43,9 @@ class Recovery:
         for turn in await self._ledger.runs.unfinished(self._replica):
             if self._turns.holds(turn.id):
                 continue
-            if turn.state is TurnState.RUNNING:
+            if turn.stop_requested:
+                await self._stop(turn)
+            elif turn.state is TurnState.RUNNING:
                 await self._go_on(turn, shown)
             else:
                 await self._people.close_reply(turn.channel, turn.thread_ts, turn.id, turn.attempts + 1, BEGIN_AGAIN)
@@ -62,6 +64,12 @@ class Recovery:
             await self._ledger.end_turn(turn.id, TurnEnd(TurnState.INTERRUPTED, reason=reason))
         elif await self._ledger.runs.put_back(turn.id, self._replica, to=self._replica):
             await self._begin(turn)
+
+    async def _stop(self, turn: Turn) -> None:
+        """Somebody stopped it, and its process died before it heard of that."""
+        attempt = turn.attempts + (turn.state is TurnState.QUEUED)
+        await self._people.close_reply(turn.channel, turn.thread_ts, turn.id, attempt, turn.reason)
+        await self._ledger.end_turn(turn.id, TurnEnd(TurnState.STOPPED, reason=turn.reason))
 
     async def _begin(self, turn: Turn) -> None:
         thread = await self._ledger.find_thread(turn.channel, turn.thread_ts)
