@@ -15,7 +15,7 @@ from sandbox.screen import Verdict, judge
 
 SHUFFLED = 10  # deliveries held back and sent in any order
 AIM = 8.0  # seconds to wait for a message to aim at; where there is none, the kill comes anyway
-LONGEST_LIFE = 5.0  # seconds of a process before a kill that is not aimed
+LONGEST_LIFE = 8.0  # seconds of a process before a kill that is not aimed
 LOOK_EVERY = 0.5  # seconds
 EVENTS = ("triggered", "acknowledged", "resolved")
 
@@ -81,7 +81,7 @@ class Chaos:
         await self.bot.start()
         self._began = time.monotonic()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._tell())
+            group.create_task(self.tell())
             group.create_task(self._kill_on(outcome))
         deadline = self._began + patience
         await self._await_accepted(outcome, deadline)
@@ -113,7 +113,8 @@ class Chaos:
                 del waiting[number]
         return plan
 
-    async def _tell(self) -> None:
+    async def tell(self) -> None:
+        """Let everything happen in PagerDuty, over the seconds that it is given."""
         for number, event in self._events:
             if event == "triggered":
                 self.incidents[number] = await self.paged.report(f"Fault {number:03d} on api-server")
@@ -126,7 +127,7 @@ class Chaos:
     async def _kill_on(self, outcome: Outcome) -> None:
         for number in range(self.kills):
             if number % 2:
-                outcome.aimed += await self._aim()
+                outcome.aimed += await self.aim()
             else:
                 await asyncio.sleep(self._random.uniform(0.0, LONGEST_LIFE))
             await self.bot.kill()
@@ -136,7 +137,7 @@ class Chaos:
             await self.bot.begin()
         await self.bot.await_ready()
 
-    async def _aim(self) -> bool:
+    async def aim(self) -> bool:
         """Wait until Slack has taken a message and not answered; False where the bot sends none."""
         fault = {"method": "chat.postMessage", "kind": "hold_after", "delay": 2 * AIM}
         await self.paged.order(self.paged.slack, "faults", **fault)

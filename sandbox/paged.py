@@ -196,6 +196,16 @@ class Paged:
         found = (await self.look(self.slack, "thread", channel=self.channel, ts=ts))["messages"]
         return [message for message in found if message["bot"] and message["ts"] != ts]
 
+    async def await_words(self, ts: str, words: str, patience: float = 60.0) -> None:
+        """Wait until a bot has said something in a thread.
+
+        Raises:
+            TimeoutError: none has.
+        """
+        async with asyncio.timeout(patience):
+            while not any(words in message["text"] for message in await self.thread(ts)):
+                await asyncio.sleep(LOOK_EVERY)
+
     async def cards(self) -> list[dict[str, Any]]:
         """What the bots have at the channel's top level."""
         found = (await self.look(self.slack, "channel", channel=self.channel))["messages"]

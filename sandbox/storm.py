@@ -1,0 +1,64 @@
+"""One fault that pages two hundred times: a pool runs dry, and everything that leans on it says so again and again."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from sandbox.paged import Paged
+from sandbox.screen import questions
+from sandbox.terminal import WORKING
+
+PAGES = 200
+SYMPTOMS = (
+    ("postgres", "connections at {} %"),
+    ("auth-svc", "P99 latency {} ms"),
+    ("payment-svc", "5xx above {} %"),
+    ("api-server", "5xx above {} %"),
+    ("api-server", "P99 latency {} ms"),
+)
+LOOK_EVERY = 0.1  # seconds
+
+
+@dataclass(frozen=True)
+class Course:
+    """Seconds after the first page, until the card was there, told of all pages, and its thread was at its end."""
+
+    card: float
+    complete: float
+    settled: float
+
+
+async def run_storm(paged: Paged, patience: float) -> Course:
+    """Report all pages, and wait until the card tells of all of them and every question is answered.
+
+    Raises:
+        TimeoutError: that did not come.
+    """
+    began = time.monotonic()
+    async with asyncio.timeout(patience):
+        reporting = asyncio.create_task(_report(paged))
+        while not await paged.cards():
+            await asyncio.sleep(LOOK_EVERY)
+        card = time.monotonic() - began
+        await reporting
+        while f"×{PAGES}:" not in (await paged.cards())[0]["notification"]:  # noqa: RUF001  (the sign on the card)
+            await asyncio.sleep(LOOK_EVERY)
+        complete = time.monotonic() - began
+        while not await _is_settled(paged):
+            await asyncio.sleep(LOOK_EVERY)
+    return Course(card, complete, time.monotonic() - began)
+
+
+async def _report(paged: Paged) -> None:
+    for number in range(PAGES):
+        service, symptom = SYMPTOMS[number % len(SYMPTOMS)]
+        await paged.report(f"{service}: {symptom.format(10 + number)}", service, key=f"page {number}")
+    await paged.release()
+
+
+async def _is_settled(paged: Paged) -> bool:
+    (card, *_) = await paged.cards()
+    messages = await paged.thread(card["ts"])
+    working = any(WORKING in str(message["markdown"] or message["text"]) for message in messages)
+    looking = "Investigating …" in card["text"] or "Waiting to be investigated" in card["text"]
+    return bool(questions(messages)) and not working and not looking

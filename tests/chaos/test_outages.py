@@ -1,0 +1,71 @@
+"""The database restarts, Slack refuses for a while: PagerDuty repeats, and in the end all is as if nothing had been."""
+
+import asyncio
+
+import pytest
+
+from sandbox.chaos import Chaos
+from sandbox.paged import APART, Paged
+from sandbox.postgres import Postgres
+
+pytestmark = pytest.mark.timeout(180)
+
+SEED = 7
+
+
+async def _await_status(paged: Paged, *wanted: int | None, count: int = 1) -> None:
+    """Wait until PagerDuty got so many answers of these statuses; None is for none at all."""
+    async with asyncio.timeout(60):
+        while sum(each["status"] in wanted for each in (await paged.deliveries())["deliveries"]) < count:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_database_that_restarts_and_a_slack_that_refuses_lose_nothing(open_paged, own_postgres: Postgres):
+    paged = await open_paged(own_postgres.create_database("bot"), **APART)
+    bot = paged.make_bot()
+    chaos = Chaos(paged, bot, seed=SEED, incidents=12, kills=0, seconds=12)
+
+    async def disturb() -> None:
+        for end in (own_postgres.stop, own_postgres.crash):
+            accepted = sum(each["status"] == 202 for each in (await paged.deliveries())["deliveries"])
+            await _await_status(paged, 202, count=accepted + 10)
+            await end()
+            refused = sum(each["status"] == 503 for each in (await paged.deliveries())["deliveries"])
+            await _await_status(paged, 503, count=refused + 1)
+            await own_postgres.resume()
+        for method in ("chat.postMessage", "chat.update"):
+            await paged.order(paged.slack, "faults", method=method, kind="ratelimited", count=10, retry_after=1)
+
+    outcome, _ = await asyncio.gather(chaos.run(patience=150), disturb())
+    assert outcome.verdict.clean, f"seed {SEED}: {outcome.verdict}"
+    assert outcome.lost == 0
+    assert bot.lives == 1 and bot.child.running, "it did not have to be restarted"
+    limited = [call for call in (await paged.look(paged.slack, "calls"))["calls"] if call.get("fault") == "ratelimited"]
+    assert limited, "Slack did refuse"
+
+
+async def test_a_bot_that_is_told_to_end_says_so_and_goes_on_after_its_restart(open_paged, bots_database):
+    paged = await open_paged(bots_database, **APART)
+    bot = paged.make_bot()
+    await paged.subscribe(bot)
+    await bot.start()
+    await paged.order(paged.model, "script", marker="probe", always={"text": "The pool is too small."})
+    await paged.order(paged.model, "faults", kind="hang_mid", marker="probe", count=1)
+    ts = await paged.say("@SRE Bot probe: what is wrong?")
+    await paged.await_words(ts, "The pool")
+
+    assert await asyncio.wait_for(bot.terminate(), timeout=25) == 0
+    assert "Traceback" not in bot.log()
+    (reply,) = await paged.thread(ts)
+    assert "I am being restarted" in reply["text"]
+    assert "⏳" not in reply["text"]
+
+    await paged.report("Fault 1 while nobody listens")
+    await bot.start()
+    await paged.await_words(ts, "too small.")
+    replies = await paged.thread(ts)
+    assert len(replies) == 2
+    assert "I was restarted while I worked on this" in replies[1]["text"]
+    async with asyncio.timeout(60):
+        while not await paged.cards():
+            await asyncio.sleep(0.1)

@@ -1,0 +1,26 @@
+"""Two hundred pages of one fault are one card, one thread and a handful of questions."""
+
+import asyncio
+
+import pytest
+
+from sandbox.screen import questions
+from sandbox.storm import PAGES, run_storm
+
+pytestmark = pytest.mark.timeout(180)
+
+HANDFUL = 5
+
+
+async def test_two_hundred_pages_of_one_fault_are_one_card(open_paged, bots_database):
+    paged = await open_paged(bots_database)
+    bot = paged.make_bot()
+    await paged.subscribe(bot, shuffle=20, seed=3)
+    await bot.start()
+    await run_storm(paged, patience=120)
+    (card,) = await paged.cards()
+    assert f"×{PAGES}" in card["notification"]  # noqa: RUF001
+    assert f"*{PAGES} of {PAGES} pages still open*" in card["text"]
+    asked = questions(await paged.thread(card["ts"]))
+    assert 1 <= len(asked) <= HANDFUL
+    assert not any("⏳" in message["text"] for message in await paged.thread(card["ts"]))
