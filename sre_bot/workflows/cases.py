@@ -8,19 +8,19 @@ agent what was not asked yet, say once that it is over.
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from sre_bot.catalog import Catalog
 from sre_bot.errors import LedgerError, Refused
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import Turn
-from sre_bot.incidents.paging import Case
+from sre_bot.incidents.paging import Case, Urgency
 from sre_bot.settings import IncidentSettings
 from sre_bot.workflows import wording
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.intake import CASE, Intake
 from sre_bot.workflows.people import Board, Card, Prompt
 from sre_bot.workflows.storms import symptoms
-from sre_bot.workflows.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +29,22 @@ SOURCES = {"pd": "PagerDuty", "am": "Prometheus"}
 LONGEST_WAIT = 1800.0  # seconds between two questions of the bot about one case at most
 
 
+class Desk(Protocol):
+    """Where the agent is asked."""
+
+    async def ask(self, prompt: Prompt, urgency: Urgency) -> bool:
+        """Record a prompt and see that it is answered; False for a repeated one. Raises LedgerError."""
+
+
 class CaseWork:
     """Does what cases ask for.
 
     Args:
-        ledger: cases and turns.
+        ledger: cases, and what was answered about them.
         engine: runs the workflow; `define` must come before its `open`.
         intake: starts it.
         board: where cards are.
-        turns: asks the agent.
+        desk: asks the agent.
         catalog: who owns what.
         settings: what happens by itself.
         boot: names this process's life: a card that another life meant to post may be there already.
@@ -52,7 +59,7 @@ class CaseWork:
         engine: Engine,
         intake: Intake,
         board: Board,
-        turns: Turns,
+        desk: Desk,
         catalog: Catalog,
         settings: IncidentSettings,
         *,
@@ -65,7 +72,7 @@ class CaseWork:
         self._engine = engine
         self._intake = intake
         self._board = board
-        self._turns = turns
+        self._desk = desk
         self._catalog = catalog
         self._settings = settings
         self._boot = boot
@@ -193,7 +200,7 @@ class CaseWork:
         text = wording.question(case, number)
         # The turn comes first, and is told by its number: a crash in between asks again, which changes nothing.
         prompt = Prompt(self._team, case.channel, case.thread_ts, f"auto:{number}", "", text)
-        await self._turns.ask(prompt, case.urgency)
+        await self._desk.ask(prompt, case.urgency)
         known = dict.fromkeys([*case.symptoms_asked, *now_wrong])
         await self._ledger.cases.ask(case.id, number, list(known))
 

@@ -16,6 +16,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -35,6 +36,7 @@ POLLING = 1.0  # seconds: 0.2 costs three times as much of a processor
 AT_ONCE = 20  # workflows of one queue in one process
 CONNECTION = {"connect_timeout": 3, "application_name": "sre-bot engine"}
 """For PostgreSQL; beyond these seconds DBOS tries again by itself."""
+PAUSE = 1.0  # seconds before the second try of a step; each further pause is twice as long
 PATIENCE = 30.0  # seconds between two tries of a step at most
 TRIES = 2_000  # of a step, at that pace most of a day
 REFUSALS = 4
@@ -73,12 +75,16 @@ class Engine:
     Args:
         url: the ledger's database.
         replica: this process among those that share a database.
+        polling: seconds between two looks for work.
+        pause: seconds before the second try of a step.
     """
 
-    def __init__(self, url: str, replica: str) -> None:
+    def __init__(self, url: str, replica: str, *, polling: float = POLLING, pause: float = PAUSE) -> None:
         self._url = make_url(url)
         self._file = self._url.get_backend_name() == "sqlite"
         self._replica = replica
+        self._polling = polling
+        self._pause = pause
         self._bodies: dict[str, Body] = {}
         self._lock: IO[str] | None = None
         self._outside = contextvars.Context()
@@ -127,7 +133,7 @@ class Engine:
                     name,
                     worker_concurrency=AT_ONCE,
                     partition_concurrency=1,
-                    polling_interval_sec=POLLING,
+                    polling_interval_sec=self._polling,
                     on_conflict="always_update",
                 )
         except Exception as error:  # DBOS lets the errors of every driver through
@@ -187,13 +193,18 @@ class Engine:
                     if tried >= TRIES or refusals >= REFUSALS:
                         return f"{name} is given up: {error}"
                     log.warning("%s of %s: %s Trying again.", name, DBOS.workflow_id, error)
-                    await asyncio.sleep(_pause(tried, error))
+                    await asyncio.sleep(self._wait(tried, error))
                 else:
                     return ""
 
         # Not DBOS's own retries: the errors of each would be stored, and have no form in JSON.
         if failure := await DBOS.run_step_async({"name": name}, insist):
             raise GivenUp(failure)
+
+    def _wait(self, tried: int, error: Exception) -> float:
+        """Seconds until the next try: twice as long each time, and no less than a system asks for."""
+        asked = error.retry_after if isinstance(error, RateLimited) else None
+        return max(min(self._pause * 2.0 ** min(tried - 1, 10), PATIENCE), asked or 0.0)
 
     async def _outside_of_workflow(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it outside of the workflow's context: what it sets going, such as a run, is none of its children."""
@@ -252,6 +263,8 @@ class Engine:
         if self._started:
             self._started = False
             await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+            # DBOS has put its own in this place, which takes nothing any more; others still have work for threads.
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         if self._lock:
             self._lock.close()
             self._lock = None
@@ -273,12 +286,6 @@ class Engine:
                 "or a PostgreSQL database, which several bots can share."
             ) from error
         return f"sqlite:///{path}"
-
-
-def _pause(tried: int, error: Exception) -> float:
-    """Seconds until the next try: twice as long each time, and no less than a system asks for."""
-    asked = error.retry_after if isinstance(error, RateLimited) else None
-    return max(min(2.0 ** min(tried - 1, 10), PATIENCE), asked or 0.0)
 
 
 def _what(error: Exception) -> str:
