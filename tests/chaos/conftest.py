@@ -1,4 +1,7 @@
-"""Real bots on real databases, paged by the PagerDuty stand-in; whatever a test did to them, Slack was used with care."""
+"""Real bots on real databases, paged by the PagerDuty stand-in; whatever a test did to them, Slack was used with care.
+
+A test asks for its database before `open_paged`, so that the bots end before it is gone.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack

@@ -12,7 +12,7 @@ KILLS = 6
 
 @pytest.mark.parametrize("seed", [5])
 async def test_pages_that_come_twice_and_in_any_order_to_a_bot_that_is_killed_all_end_on_their_card(
-    open_paged, bots_database, seed
+    bots_database, open_paged, seed
 ):
     paged = await open_paged(bots_database, **APART)
     chaos = Chaos(paged, paged.make_bot(), seed=seed, incidents=16, kills=KILLS, seconds=15)

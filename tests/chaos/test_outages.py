@@ -10,6 +10,7 @@ from sandbox.postgres import Postgres
 
 pytestmark = pytest.mark.timeout(180)
 
+ANSWER = "Look at the pool of connections first: it is too small. Raise DB_POOL_SIZE and redeploy. This ends it."
 SEED = 7
 
 
@@ -20,7 +21,7 @@ async def _await_status(paged: Paged, *wanted: int | None, count: int = 1) -> No
             await asyncio.sleep(0.05)
 
 
-async def test_a_database_that_restarts_and_a_slack_that_refuses_lose_nothing(open_paged, own_postgres: Postgres):
+async def test_a_database_that_restarts_and_a_slack_that_refuses_lose_nothing(own_postgres: Postgres, open_paged):
     paged = await open_paged(own_postgres.create_database("bot"), **APART)
     bot = paged.make_bot()
     chaos = Chaos(paged, bot, seed=SEED, incidents=12, kills=0, seconds=12)
@@ -44,15 +45,15 @@ async def test_a_database_that_restarts_and_a_slack_that_refuses_lose_nothing(op
     assert limited, "Slack did refuse"
 
 
-async def test_a_bot_that_is_told_to_end_says_so_and_goes_on_after_its_restart(open_paged, bots_database):
+async def test_a_bot_that_is_told_to_end_says_so_and_goes_on_after_its_restart(bots_database, open_paged):
     paged = await open_paged(bots_database, **APART)
     bot = paged.make_bot()
     await paged.subscribe(bot)
     await bot.start()
-    await paged.order(paged.model, "script", marker="probe", always={"text": "The pool is too small."})
+    await paged.order(paged.model, "script", marker="probe", always={"text": ANSWER})
     await paged.order(paged.model, "faults", kind="hang_mid", marker="probe", count=1)
     ts = await paged.say("@SRE Bot probe: what is wrong?")
-    await paged.await_words(ts, "The pool")
+    await paged.await_words(ts, "Look at the pool")
 
     assert await asyncio.wait_for(bot.terminate(), timeout=25) == 0
     assert "Traceback" not in bot.log()
@@ -62,10 +63,26 @@ async def test_a_bot_that_is_told_to_end_says_so_and_goes_on_after_its_restart(o
 
     await paged.report("Fault 1 while nobody listens")
     await bot.start()
-    await paged.await_words(ts, "too small.")
+    await paged.await_words(ts, "This ends it.")
     replies = await paged.thread(ts)
     assert len(replies) == 2
     assert "I was restarted while I worked on this" in replies[1]["text"]
     async with asyncio.timeout(60):
         while not await paged.cards():
             await asyncio.sleep(0.1)
+
+
+async def test_a_bot_that_is_told_to_end_while_its_database_is_away_ends_all_the_same(own_postgres, open_paged):
+    paged = await open_paged(own_postgres.create_database("bot"), **APART)
+    bot = paged.make_bot()
+    await paged.subscribe(bot)
+    await bot.start()
+    await paged.order(paged.model, "faults", kind="hang_mid", count=3)
+    for number in range(3):
+        await paged.report(f"Fault {number}")
+    async with asyncio.timeout(60):
+        while not await paged.cards():
+            await asyncio.sleep(0.05)
+    await own_postgres.stop()
+    assert await asyncio.wait_for(bot.terminate(), timeout=25) == 0
+    await own_postgres.resume()

@@ -10,12 +10,13 @@ from sandbox.paged import APART
 
 pytestmark = pytest.mark.timeout(180)
 
+ANSWER = "Look at the pool of connections first: it is too small. Raise DB_POOL_SIZE and redeploy. This ends it."
 SEED = 11
 PICKED_UP_WITHIN = 60.0  # seconds
 
 
 async def test_two_bots_start_at_once_on_an_empty_database_and_one_goes_on_when_the_other_dies(
-    open_paged, empty_postgres_url
+    empty_postgres_url, open_paged
 ):
     paged = await open_paged(empty_postgres_url, **APART)
     first, second = paged.make_bot("first"), paged.make_bot("second")
@@ -37,17 +38,17 @@ async def test_two_bots_start_at_once_on_an_empty_database_and_one_goes_on_when_
     assert verdict.clean, f"seed {SEED}: {verdict}"
 
 
-async def test_a_mention_in_flight_is_answered_by_the_other_bot(open_paged, empty_postgres_url):
+async def test_a_mention_in_flight_is_answered_by_the_other_bot(empty_postgres_url, open_paged):
     paged = await open_paged(empty_postgres_url, **APART)
     first, second = paged.make_bot("first"), paged.make_bot("second")
     await first.start()
-    await paged.order(paged.model, "script", marker="probe", always={"text": "The pool is too small."})
+    await paged.order(paged.model, "script", marker="probe", always={"text": ANSWER})
     await paged.order(paged.model, "faults", kind="hang_mid", marker="probe", count=1)
     ts = await paged.say("@SRE Bot probe: what is wrong?")
-    await paged.await_words(ts, "The pool")
+    await paged.await_words(ts, "Look at the pool")
     await second.start()
     await first.kill()
-    await paged.await_words(ts, "too small.", patience=PICKED_UP_WITHIN)
+    await paged.await_words(ts, "This ends it.", patience=PICKED_UP_WITHIN)
     replies = await paged.thread(ts)
     assert len(replies) == 2
     assert "I go on below" in replies[0]["text"]

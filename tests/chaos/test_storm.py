@@ -12,7 +12,7 @@ pytestmark = pytest.mark.timeout(180)
 HANDFUL = 5
 
 
-async def test_two_hundred_pages_of_one_fault_are_one_card(open_paged, bots_database):
+async def test_two_hundred_pages_of_one_fault_are_one_card(bots_database, open_paged):
     paged = await open_paged(bots_database)
     bot = paged.make_bot()
     await paged.subscribe(bot, shuffle=20, seed=3)
