@@ -1,8 +1,8 @@
 """What an investigation puts into the model's context: our tools beside packaged servers that are asked the same.
 
-The questions are those of the playbook, on a fleet that is broken as in the demo. A peer is asked with the calls that
-give the same figures, with about as many points as our answer shows. A question that no peer can answer is left out of
-the sums on both sides.
+The questions are those of the playbook, on a fleet that has been healthy for an hour and is then broken as in the demo.
+A peer is asked with the calls that give the same figures; for the course of the last hour also with only as many points
+as our answer shows. A question that no peer can answer is left out of the sums on both sides.
 """
 
 import asyncio
@@ -21,20 +21,21 @@ from mcp import Client
 
 from benchmarks.backends import accounts
 from benchmarks.calls import OURS, Call, Outcome, ask, connect
+from benchmarks.history import write_healthy_hour
 from benchmarks.peers import ATLASSIAN, PAGERDUTY, PROMETHEUS, Peer, settings_of_peers
 from benchmarks.tables import Table
 from sandbox.stack import Stack
 from sre_bot.catalog import load_catalog
 from sre_bot.settings import ROOT
+from sre_bot.tools.query import plan_window
 from sre_bot.tools.runbook_files import load_runbooks
+from sre_bot.tools.series import SHOWN_BUCKETS, Window
 
 SERVICE = "api-server"
 RUNBOOK = "database-connection-exhaustion"
 FIRING = 'count by (alertname) (ALERTS{alertstate="firing"}) > 0'
-BROKEN_FOR = 240.0  # seconds before anything is asked, so that a range has something in it
-RANGE = 900  # seconds
-STEP = 30  # seconds: about what our answer shows of such a range
-READ_STEP = 5  # seconds: what its means and maxima are made of
+BROKEN_FOR = 240.0  # seconds before anything is asked, so that the incident has a course
+RANGE = "-1h"
 POSTMORTEM = {
     "title": "api-server: connection pool exhausted",
     "summary": "For 12 minutes a third of the requests failed.",
@@ -59,7 +60,8 @@ class Question:
     ours: Call
     peer: Peer | None = None
     theirs: Sequence[Call] = ()
-    part: Literal["playbook", "besides", "shown"] = "playbook"  # what is only shown is in no sum
+    part: Literal["playbook", "besides", "coarse"] = "playbook"
+    """`coarse`: another way to ask a peer for the same as a question of the playbook; in a sum of its own."""
 
 
 def questions(now: float) -> list[Question]:
@@ -67,7 +69,8 @@ def questions(now: float) -> list[Question]:
     signals = load_catalog(ROOT / "config").signals.values()
     steps = load_runbooks(ROOT / "config" / "runbooks")[RUNBOOK].steps
     queries = [query.promql.replace("$service", SERVICE) for step in steps for query in step.queries]
-    window = {"start": _moment(now - RANGE), "end": _moment(now)}
+    course = Call("query_metrics", {"query": ERROR_RATIO, "start": RANGE})
+    read, _ = plan_window(RANGE, None, None, now)
     return [
         Question(
             "health of every service", Call("get_service_health", {}), PROMETHEUS, [_instant(s.query) for s in signals]
@@ -76,18 +79,13 @@ def questions(now: float) -> list[Question]:
         Question("error lines in the logs", Call("get_logs", {"service": SERVICE, "level": "ERROR"})),
         Question("deployments", Call("get_recent_deployments", {})),
         Question("connection pool", Call("query_metrics", {"query": POOL}), PROMETHEUS, [_instant(POOL)]),
+        Question("error ratio over the last hour", course, PROMETHEUS, [_range(read, read.step)]),
         Question(
-            "error ratio over 15 minutes",
-            Call("query_metrics", {"query": ERROR_RATIO, "start": "-15m"}),
+            "the same, coarsely",
+            course,
             PROMETHEUS,
-            [Call("execute_range_query", {"query": ERROR_RATIO, "step": f"{STEP}s", **window})],
-        ),
-        Question(
-            "the same course, as finely as we read it",
-            Call("query_metrics", {"query": ERROR_RATIO, "start": "-15m"}),
-            PROMETHEUS,
-            [Call("execute_range_query", {"query": ERROR_RATIO, "step": f"{READ_STEP}s", **window})],
-            part="shown",
+            [_range(read, (read.end - read.start) / SHOWN_BUCKETS)],
+            part="coarse",
         ),
         Question(
             "runbook with its figures",
@@ -124,7 +122,8 @@ Answers = Sequence[tuple[Question, Outcome, Sequence[Outcome]]]
 
 async def _investigate(folder: Path, peers: Sequence[Peer]) -> Answers:
     async with AsyncExitStack() as parts:
-        stack = await parts.enter_async_context(Stack(folder, bot_settings={"SRE_SPARE_SESSIONS": "0"}))
+        settings = {"SRE_SPARE_SESSIONS": "0"}
+        stack = await parts.enter_async_context(Stack(folder, bot_settings=settings, past=write_healthy_hour))
         known = await parts.enter_async_context(accounts(folder, stack.http))
         backends = {"PROMETHEUS_URL": stack.prometheus.found, "FLEET_URL": stack.fleet.found, **known}
         await stack.deploy(DB_POOL_SIZE="1")
@@ -172,14 +171,20 @@ async def _ask_both(
 
 
 def tabulate(answers: Answers) -> Table:
-    """A row for each question, and the sums of those that both sides answered: the playbook's, and all."""
+    """A row for each question, and the sums of those that both sides answered."""
     both = [(q, our, found) for q, our, found in answers if found and not any(each.failed for each in (our, *found))]
     rows = [_row(*each, answered=each in both) for each in answers]
-    rows.append(_sum("**the playbook's, where both answer**", [each for each in both if each[0].part == "playbook"]))
-    rows.append(_sum("**all, where both answer**", [each for each in both if each[0].part != "shown"]))
+    playbook = [each for each in both if each[0].part == "playbook"]
+    coarse = [each for each in both if each[0].part == "coarse"]
+    coarse += [each for each in playbook if each[0].ours not in [question.ours for question, _, _ in coarse]]
+    rows.append(_sum("**the playbook's, where both answer**", playbook))
+    rows.append(_sum("the playbook's, the course coarsely", coarse))
+    rows.append(_sum("**all, where both answer**", [each for each in both if each[0].part != "coarse"]))
     note = (
-        f"Everybody is asked after {BROKEN_FOR:.0f} s of the incident, so that the range is not full yet. The course "
-        "at our own resolution is in no sum. *Calls* is what the model writes to ask: tools and arguments."
+        f"Everybody is asked after an hour of healthy history and {BROKEN_FOR:.0f} s of the incident. Of the last hour "
+        "the peer is asked at the step at which our tool reads, since the means and maxima that we state are of those "
+        f"points; *coarsely* is {SHOWN_BUCKETS} intervals, about as many as our answer shows, in a sum of its own. "
+        "*Calls* is what the model writes to ask: tools and arguments."
     )
     header = ["question", "our call", "ours, characters", "peer", "peer, characters", "ours / peer", "calls"]
     return Table("What the questions of an investigation put into the model's context", header, rows, note)
@@ -206,6 +211,11 @@ def _written(calls: Sequence[Call]) -> int:
 
 def _instant(promql: str) -> Call:
     return Call("execute_query", {"query": promql})
+
+
+def _range(window: Window, step: float) -> Call:
+    ends = {"start": _moment(window.start), "end": _moment(window.end)}
+    return Call("execute_range_query", {"query": ERROR_RATIO, "step": f"{step:.0f}s", **ends})
 
 
 def _moment(seconds: float) -> str:

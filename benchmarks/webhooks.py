@@ -10,7 +10,8 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.backends import LISTENS
 from benchmarks.tables import Table, spread
+from sandbox import postgres
 from sandbox.pagerduty.account import SERVICES, Account
 from sandbox.pagerduty.events import write_event
 from sandbox.processes import Child
@@ -42,29 +44,20 @@ class Run:
 Found = dict[tuple[str, int], list[Run]]
 
 
-def measure(
-    runs: int,
-    databases: Mapping[str, str] | None = None,
-    *,
-    requests: int = REQUESTS,
-    connections: Sequence[int] = CONNECTIONS,
-) -> list[Table]:
-    """Everything by turns, `runs` times.
+def measure(runs: int, *, requests: int = REQUESTS, connections: Sequence[int] = CONNECTIONS) -> list[Table]:
+    """Everything by turns, `runs` times; PostgreSQL where it is installed.
 
     Args:
         runs: how often.
-        databases: name to URL of databases beside SQLite, which may hold anything: events of every run are new ones.
         requests: sent in one run.
         connections: how many send at the same time.
     """
     found: Found = {}
     for number in range(runs):
         with tempfile.TemporaryDirectory(prefix="sre-bot-bench-") as folder:
-            kinds = {NOTHING: None, "SQLite": f"sqlite:///{folder}/ledger.db", **(databases or {})}
-            for name, url in kinds.items():
-                for many, run in asyncio.run(_measure(Path(folder), url, requests, connections)).items():
-                    print(f"  {number + 1}: {name}, {many} connections: {run}", file=sys.stderr, flush=True)
-                    found.setdefault((name, many), []).append(run)
+            for (name, many), run in asyncio.run(_measure(Path(folder), requests, connections)).items():
+                print(f"  {number + 1}: {name}, {many} connections: {run}", file=sys.stderr, flush=True)
+                found.setdefault((name, many), []).append(run)
     return [tabulate(found, requests)]
 
 
@@ -85,7 +78,33 @@ def tabulate(found: Found, requests: int) -> Table:
     return Table("Accepted webhooks", header, rows, note)
 
 
-async def _measure(folder: Path, url: str | None, requests: int, connections: Sequence[int]) -> dict[int, Run]:
+async def _measure(folder: Path, requests: int, connections: Sequence[int]) -> dict[tuple[str, int], Run]:
+    found = {}
+    async with AsyncExitStack() as parts:
+        for name, url in (await _databases(folder, parts)).items():
+            for many, run in (await measure_one(folder, url, requests, connections)).items():
+                found[(name, many)] = run
+    return found
+
+
+async def _databases(folder: Path, parts: AsyncExitStack) -> dict[str, str | None]:
+    urls: dict[str, str | None] = {NOTHING: None, "SQLite": f"sqlite:///{folder}/ledger.db"}
+    if postgres.find_binaries() is not None:
+        server = await postgres.Postgres.start(folder)
+        parts.push_async_callback(server.stop)
+        urls["PostgreSQL"] = server.create_database("bot")
+    return urls
+
+
+async def measure_one(folder: Path, url: str | None, requests: int, connections: Sequence[int]) -> dict[int, Run]:
+    """A listener on one database, which may hold anything: the events of every run are new ones.
+
+    Args:
+        folder: for its log.
+        url: of the database; None keeps nothing.
+        requests: sent in one run.
+        connections: how many send at the same time.
+    """
     command = [sys.executable, "-m", "benchmarks.webhook_listener", SECRET, *([url] if url else [])]
     child = await Child.start("listener", command, ready=LISTENS, log_dir=folder, env={"PYTHONPATH": str(ROOT)})
     try:

@@ -8,7 +8,7 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +23,9 @@ CONFIG = ROOT / "config"
 HEALTHY_TIMEOUT = 60.0  # seconds
 FIRST_FIGURES = "sum by (service) (rate(http_requests_total[1m])) > 0"
 
+Past = Callable[[str, Path], Awaitable[None]]
+"""Writes what happened before into a data folder of Prometheus, given the running fleet's address and that folder."""
+
 
 class Stack:
     """The running parts and their addresses; use it as an async context manager.
@@ -32,6 +35,7 @@ class Stack:
             the first one left.
         real_model: environment of the real model (ANTHROPIC_API_KEY …); None for the scripted playbook.
         bot_settings: more variables for the bot, over the sandbox's own.
+        past: called between the start of the fleet and that of Prometheus; None where it shall know nothing of before.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class Stack:
         *,
         real_model: Mapping[str, str] | None = None,
         bot_settings: Mapping[str, str] | None = None,
+        past: Past | None = None,
     ) -> None:
         self.folder = folder
         self.env_file = folder / "api-server.env"
@@ -52,6 +57,7 @@ class Stack:
         self.http: aiohttp.ClientSession
         self._real_model = real_model
         self._bot_settings = dict(bot_settings or {})
+        self._past = past
         self._parts = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -164,6 +170,8 @@ class Stack:
         self.fleet = await self._start_part("fleet", command, r"listening on (http://\S+)")
         target = self.fleet.found.removeprefix("http://")
         config = prometheus.write_config(CONFIG / "prometheus.yml", target, self.folder)
+        if self._past:
+            await self._past(self.fleet.found, self.folder / "prometheus")
         command = prometheus.command("prometheus", config, self.folder / "prometheus", 0)
         self.prometheus = await self._start_part("prometheus", command, r"msg=\"Listening on\" address=(\S+)")
         self.prometheus.found = f"http://{self.prometheus.found}"

@@ -82,8 +82,8 @@ def _log_to_stderr(level: str) -> None:
             record.exc_info = None
         return True
 
-    # Below INFO the SDK logs the addresses of its sockets, which are tickets.
-    for library in ("slack_sdk", "slack_bolt"):
+    # Below INFO the SDK logs the addresses of its sockets, which are tickets, and the drivers log what is stored.
+    for library in ("slack_sdk", "slack_bolt", "aiosqlite", "psycopg", "sqlalchemy"):
         logging.getLogger(library).setLevel(max(logging.INFO, logging.getLevelName(level)))
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its own plugins
     for handler in logging.getLogger().handlers:

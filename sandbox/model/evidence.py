@@ -62,9 +62,9 @@ def log_lines(found: Diagnosis) -> list[str]:
 
 
 def history_lines(found: Diagnosis) -> list[str]:
-    """The error ratio over the last 15 minutes, where it is notable."""
+    """The error ratio over the last hour, where it is notable."""
     return [
-        f"Error ratio of {sample.labels} over 15 min: {sample.last:.1%} now, {sample.largest:.1%} at most"
+        f"Error ratio of {sample.labels} over 1 h: {sample.last:.1%} now, {sample.largest:.1%} at most"
         for sample in found.error_history[:4]
         if sample.largest > NOTABLE_RATIO or found.verdict == "healthy"
     ]

@@ -81,8 +81,8 @@ def _second_stage(found: Diagnosis, exchange: Exchange) -> Stage:
             [("get_recent_deployments", {}), ("get_logs", {"level": "ERROR"})],
         )
     return (
-        "Nothing stands out so far. Looking a second time, over the last 15 minutes.",
-        [("query_metrics", {"query": ERROR_RATIO, "start": "-15m"}), ("get_recent_deployments", {})],
+        "Nothing stands out so far. Looking a second time, over the last hour.",
+        [("query_metrics", {"query": ERROR_RATIO, "start": "-1h"}), ("get_recent_deployments", {})],
     )
 
 
@@ -98,7 +98,7 @@ def _dig(found: Diagnosis, exchange: Exchange) -> Stage:
             ("get_logs", {"service": name, "level": "ERROR"}),
             ("get_recent_deployments", {}),
             ("query_metrics", {"query": pool}),
-            ("query_metrics", {"query": ERROR_RATIO, "start": "-15m"}),
+            ("query_metrics", {"query": ERROR_RATIO, "start": "-1h"}),
             ("execute_runbook", {"name": _runbook(found), "phase": "investigate", "service": name}),
         ],
     )

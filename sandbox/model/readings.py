@@ -4,12 +4,15 @@ Tolerant on purpose: it looks for key phrases, skips lines that it does not know
 be read becomes a `problem` in the tool's own words. The forms read here are:
 
     health       api-server CRITICAL (Main API gateway; Platform team, #platform-oncall)
-                   error_rate 33.1 % CRITICAL (warning > 1 %, critical > 5 %)
+                   error_rate 33.1 % CRITICAL (> 5 %)
                    OK: cpu 12 %, memory 30 %            context: db_waiting 37, restarts 2
+                 OK (…) | error_rate | cpu | …          over rows like    auth-svc OK | 0 % | 12 % | …
     alerts       api-server CRITICAL firing HighErrorRate since 14:04:00Z (1 m) value 0.33; summary; runbook x
+                 or, of several, the first three words above lines that begin with the alert's name
     deployments  api-server 14:03:12Z (2 m ago) version 7 by ci: reason; DB_POOL_SIZE 20 → 1
     logs         api-server ERROR x124 14:03:20Z-14:05:01Z could not obtain a database connection
     metrics      api-server db_connections_active 5     or     api-server last 0.33 mean 0.1 max 0.35 at 14:05Z | …
+                 or, of one that never changed, api-server 0 throughout
 """
 
 from __future__ import annotations
@@ -31,16 +34,17 @@ _FIGURE = re.compile(
     r"|[+-]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?(?: ?(?:%|ms|s|/s|[KMGTP]?i?B)(?!\w))?)"
 )
 _BREACH = re.compile(r"^\s+(?P<name>[a-z][a-z0-9_]*)\b.*\b(?:WARNING|CRITICAL)\b")
-_ALERT = re.compile(
-    r"^(?P<service>\S+) (?P<severity>\w+) (?P<state>firing|pending) (?P<name>\S+)(?: since (?P<since>[\d: -]+Z))?"
-)
+_ALERTING = re.compile(r"^(?P<service>\S+) (?P<severity>\w+) (?P<state>firing|pending)\b")
+_ALERT = re.compile(r" (?P<name>[^\s;]+) since (?P<since>[\d: -]+Z)")
 _DEPLOYMENT = re.compile(
     r"^(?P<service>[\w.-]+) (?P<time>(?:\d{4}-\d\d-\d\d )?\d\d:\d\d(?::\d\d)?Z)(?: \((?P<ago>[^)]*)\))?"
 )
 _CHANGE = re.compile(r"(?P<key>[A-Za-z][\w.]*) (?P<before>\([a-z]+\)|[^\s;]+) (?:→|->) (?P<after>\([a-z]+\)|[^\s;]+)")
 _LOG = re.compile(r"^(?P<service>[\w.-]+) (?P<level>[A-Z]+) \u00d7?x?(?P<count>[\d,]+) (?P<when>\S+) (?P<message>.+)$")
 _WINDOW = re.compile(r"^(?P<labels>.*?)\s*last (?P<last>\S+) mean \S+ max (?P<max>\S+)(?: at (?P<at>[\d: -]+Z))?")
-_POINT = re.compile(r"^(?P<labels>.+?) (?P<value>[+-]?(?:\d[\d.]*(?:e[+-]?\d+)?|Inf|NaN))$")
+_POINT = re.compile(r"^(?P<labels>.+?) (?P<value>[+-]?(?:\d[\d.]*(?:e[+-]?\d+)?|Inf|NaN))(?: throughout)?$")
+_CELLS = " | "
+_UNMEASURED = ("n/a", "")
 
 
 @dataclass(frozen=True)
@@ -126,10 +130,15 @@ def problem_of(result: Result) -> str:
 def read_health(result: Result) -> Health:
     """Read `get_service_health`."""
     services: list[ServiceHealth] = []
-    for block in _blocks(result.text):
-        head = _SERVICE.match(block[0])
-        if head:
-            services.append(_service(head["name"], head["state"], block[1:]))
+    columns: list[str] = []
+    for first, *rest in _blocks(result.text):
+        head = _SERVICE.match(first)
+        if head and _CELLS in first:
+            services.append(_row(head["name"], head["state"], columns, first))
+        elif head:
+            services.append(_service(head["name"], head["state"], rest))
+        elif _CELLS in first:
+            columns = first.split(_CELLS)
     if services and not result.failed:
         return Health(tuple(services))
     return Health((), problem_of(result) or f"not understood: {first_line(result.text)}")
@@ -137,8 +146,13 @@ def read_health(result: Result) -> Health:
 
 def read_alerts(text: str) -> list[Alert]:
     """Read `get_alerts`; firing and pending ones."""
-    found = (_ALERT.match(line) for line in text.splitlines())
-    return [Alert(m["service"], m["severity"], m["state"], m["name"], (m["since"] or "").strip()) for m in found if m]
+    alerts: list[Alert] = []
+    for first, *rest in _blocks(text):
+        if head := _ALERTING.match(first):
+            named = [_ALERT.match(first, head.end()), *(_ALERT.match(line, 1) for line in rest)]
+            about = head["service"], head["severity"], head["state"]
+            alerts += [Alert(*about, found["name"], found["since"].strip()) for found in named if found]
+    return alerts
 
 
 def read_changes(text: str) -> list[Change]:
@@ -198,6 +212,12 @@ def _service(name: str, state: str, lines: Iterable[str]) -> ServiceHealth:
         for figure in _FIGURE.finditer(re.sub(r"\([^)]*\)", "", line)):
             figures.setdefault(figure["name"], figure["value"].strip())
     return ServiceHealth(name, state, figures, tuple(breached))
+
+
+def _row(name: str, state: str, columns: list[str], line: str) -> ServiceHealth:
+    """A row of the table: its figures by the columns' names."""
+    cells = dict(zip(columns[1:], line.split(_CELLS)[1:], strict=False))
+    return ServiceHealth(name, state, {key: cell for key, cell in cells.items() if cell not in _UNMEASURED}, ())
 
 
 def _blocks(text: str) -> list[list[str]]:

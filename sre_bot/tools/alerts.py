@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TypeVar
 
 from sre_bot.clients.alertmanager import RoutedAlert, Routing, Silence
@@ -54,6 +55,18 @@ class _Row:
     def quiet(self) -> bool:
         return self.routed is not None and self.routed.quiet
 
+    @property
+    def head(self) -> str:
+        """`api-server CRITICAL firing`."""
+        service = shorten(self.service or "(no service)", 80)
+        severity = shorten(self.side.labels.get("severity", "(no severity)"), 40).upper()
+        return f"{service} {severity} {'firing' if self.firing else 'pending'}"
+
+    @property
+    def escalation(self) -> str:
+        told = self.side.annotations.get("escalation")
+        return f"escalation {shorten(told, 120)}" if told else ""
+
 
 @dataclass(frozen=True)
 class _View:
@@ -64,7 +77,7 @@ class _View:
 
 
 async def report_alerts(rules: AlertSource, routing: RoutingSource | None, service: str | None, now: float) -> str:
-    """One line per alert: service, severity, state, name, since when, figure, what it means, runbook, escalation.
+    """Per alert: service, severity, state, name, since when, figure, what it means, runbook, escalation.
 
     Args:
         rules: evaluates.
@@ -163,7 +176,25 @@ def _broken(view: _View) -> list[str]:
 
 
 def _lines(rows: Sequence[_Row], view: _View, now: float) -> list[str]:
-    return [_line(row, view, now) for row in sorted(rows, key=_importance)[:_SHOWN]]
+    """A line per alert; what several in a row have in common stands once, in a line above them."""
+    lines: list[str] = []
+    for (head, escalation), alike in groupby(_ordered(rows)[:_SHOWN], lambda row: (row.head, row.escalation)):
+        told = [_facts(row, view, now) for row in alike]
+        if len(told) == 1:
+            lines.append("; ".join(filter(None, [f"{head} {told[0]}", escalation])))
+        else:
+            lines.append("; ".join(filter(None, [head, escalation])))
+            lines += [f"  {each}" for each in told]
+    return lines
+
+
+def _ordered(rows: Sequence[_Row]) -> list[_Row]:
+    """By importance; equally severe ones of a service stand together, where its first one belongs."""
+    ordered = sorted(rows, key=_importance)
+    first: dict[tuple[object, ...], int] = {}
+    for place, row in enumerate(ordered):
+        first.setdefault((row.quiet, row.head, row.escalation), place)
+    return sorted(ordered, key=lambda row: first[row.quiet, row.head, row.escalation])
 
 
 def _importance(row: _Row) -> tuple[bool, bool, int, float]:
@@ -172,17 +203,15 @@ def _importance(row: _Row) -> tuple[bool, bool, int, float]:
     return not row.firing, row.quiet, rank, row.side.since
 
 
-def _line(row: _Row, view: _View, now: float) -> str:
-    service = shorten(row.service or "(no service)", 80)
-    severity = shorten(row.side.labels.get("severity", "(no severity)"), 40).upper()
-    state = "firing" if row.firing else "pending"
+def _facts(row: _Row, view: _View, now: float) -> str:
+    """What tells an alert from others of its service."""
     value = f" value {figure(row.rule.value)}" if row.rule else ""
     since = f"since {clock(row.side.since, now)} ({span(max(0.0, now - row.side.since))})"
-    parts = [f"{service} {severity} {state} {shorten(row.name, 80)} {since}{value}", *_routed(row, view, now)]
+    parts = [f"{shorten(row.name, 80)} {since}{value}", *_routed(row, view, now)]
     notes = row.side.annotations
     if meaning := notes.get("summary") or notes.get("description"):
         parts.append(shorten(meaning, 240))
-    parts += [f"{key} {shorten(notes[key], 120)}" for key in ("runbook", "escalation") if notes.get(key)]
+    parts += [f"runbook {shorten(notes['runbook'], 120)}"] if notes.get("runbook") else []
     return "; ".join(parts)
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from sre_bot.catalog import Signal, Unit
+from sre_bot.catalog import Severity, Signal, Unit
 
 _EXACT = 1_000_000  # whole numbers below it are shown as they are: they are counts
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -34,11 +34,13 @@ def measure(value: float | None, unit: Unit) -> str:
     return figure(value) + {"ms": " ms", "per_second": "/s", "count": ""}[unit]
 
 
-def thresholds(signal: Signal) -> str:
-    """`(warning > 1 %, critical > 5 %)`; empty for a signal without thresholds."""
-    limits = (("warning >", signal.warning), ("critical >", signal.critical), ("critical <", signal.critical_below))
-    stated = [f"{words} {measure(limit, signal.unit)}" for words, limit in limits if limit is not None]
-    return f"({', '.join(stated)})" if stated else ""
+def crossed(signal: Signal, severity: Severity) -> str:
+    """The threshold that a figure is beyond, and the one that is still ahead: `(> 5 %)`, `(> 1 %; critical > 5 %)`."""
+    limits = ((">", signal.critical), ("<", signal.critical_below))
+    critical = " or ".join(f"{sign} {measure(limit, signal.unit)}" for sign, limit in limits if limit is not None)
+    if severity is Severity.CRITICAL:
+        return f"({critical})"
+    return f"(> {measure(signal.warning, signal.unit)}; critical {critical})"
 
 
 def _binary(value: float) -> str:

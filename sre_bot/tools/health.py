@@ -5,12 +5,12 @@ Absent figures are NO DATA, which is never healthy; a Prometheus that does not a
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sre_bot.catalog import Catalog, Service, Severity, Signal
 from sre_bot.errors import BackendError, Refused, TooLarge
-from sre_bot.tools.figures import measure, thresholds
+from sre_bot.tools.figures import crossed, measure
 from sre_bot.tools.moments import clock
 from sre_bot.tools.sources import MetricSource
 
@@ -50,7 +50,7 @@ class Health:
 
 
 async def report_health(catalog: Catalog, metrics: MetricSource, names: Iterable[str], now: float) -> str:
-    """The verdict in its first line, then one block per service, worst first.
+    """The verdict in its first line, then a block per service, worst first; healthy ones of several are a table's rows.
 
     Raises:
         BackendError: no signal at all could be read.
@@ -62,8 +62,9 @@ async def report_health(catalog: Catalog, metrics: MetricSource, names: Iterable
         _verdict(shown, now),
         *(f"signal {name} FAILED, it is missing below: {why}" for name, why in failures.items()),
     ]
-    blocks += [_block(health, everything, catalog.callers(health.name)) for health in shown]
-    return "\n".join(blocks)
+    rows = [health for health in shown if health.severity is Severity.OK] if len(shown) > 1 else []
+    blocks += [_block(health, everything, catalog, shown) for health in shown if health not in rows]
+    return "\n".join([*blocks, *_table(rows, catalog.signals)])
 
 
 async def _read_signals(
@@ -105,7 +106,7 @@ def _assess(name: str, service: Service, signals: Mapping[str, Signal], figures:
     )
 
 
-def _verdict(shown: list[Health], now: float) -> str:
+def _verdict(shown: Sequence[Health], now: float) -> str:
     count = len(shown)
     breaching = sum(health.severity >= Severity.WARNING for health in shown)
     unknown = sum(health.severity is Severity.NO_DATA for health in shown)
@@ -121,22 +122,24 @@ def _verdict(shown: list[Health], now: float) -> str:
     return f"{worst}: {found} at {clock(now)}{_windows(shown)}"
 
 
-def _windows(shown: list[Health]) -> str:
+def _windows(shown: Sequence[Health]) -> str:
     """Over what time the figures that decide are taken, as their PromQL says: ` (1m window)`."""
     queries = {reading.signal.query for health in shown for reading in health.readings if reading.signal.decides}
     windows = sorted({window for query in queries for window in re.findall(r"\[(\w+)", query)})
     return f" ({', '.join(windows)} window)" if windows else ""
 
 
-def _block(health: Health, everything: Mapping[str, Health], callers: tuple[str, ...]) -> str:
+def _block(health: Health, everything: Mapping[str, Health], catalog: Catalog, shown: Sequence[Health]) -> str:
+    """All that is known of a service; of its neighbours only what no line of their own says."""
     service = health.service
     lines = [f"{health.name} {word(health.severity)} ({service.purpose}; {service.owner}, {service.escalation})"]
     bad = [reading for reading in health.readings if reading.severity is not Severity.OK]
     lines += [f"  {_breach(reading)}" for reading in sorted(bad, key=lambda reading: -reading.severity)]
     lines += _listed("OK", [r for r in health.readings if r.signal.decides and r not in bad])
     lines += _listed("context", [r for r in health.readings if not r.signal.decides])
-    depends = [f"{name} {word(everything[name].severity)}" for name in service.depends_on]
-    called = [f"{name} {word(everything[name].severity)}" for name in callers]
+    elsewhere = {name: f"{name} {word(other.severity)}" for name, other in everything.items() if other not in shown}
+    depends = [elsewhere.get(name, name) for name in service.depends_on]
+    called = [elsewhere[name] for name in catalog.callers(health.name) if name in elsewhere]
     links = [f"{verb} {', '.join(names)}" for verb, names in (("depends on", depends), ("called by", called)) if names]
     if links:
         lines.append(f"  {'; '.join(links)}")
@@ -146,7 +149,19 @@ def _block(health: Health, everything: Mapping[str, Health], callers: tuple[str,
 def _breach(reading: Reading) -> str:
     if reading.severity is Severity.NO_DATA:
         return f"{reading.name} NO DATA"
-    return f"{reading} {word(reading.severity)} {thresholds(reading.signal)}"
+    return f"{reading} {word(reading.severity)} {crossed(reading.signal, reading.severity)}"
+
+
+def _table(healthy: Sequence[Health], signals: Mapping[str, Signal]) -> list[str]:
+    """A row per service and a column per signal, so that no name is said twice."""
+    if not healthy:
+        return []
+    lines = [" | ".join(["OK (owner, purpose: ask with service)", *signals, "depends on"])]
+    for health in healthy:
+        measured = {reading.name: measure(reading.value, reading.signal.unit) for reading in health.readings}
+        figures = [measured.get(name, "n/a") for name in signals]
+        lines.append(" | ".join([f"{health.name} OK", *figures, ", ".join(health.service.depends_on) or "nothing"]))
+    return lines
 
 
 def _listed(heading: str, readings: list[Reading]) -> list[str]:

@@ -1,4 +1,7 @@
-"""One PromQL query, bounded: at most 240 points of at most 20 series are kept, however much Prometheus holds."""
+"""One PromQL query, bounded: at most 240 points of at most 20 series are kept, however much Prometheus holds.
+
+An answer with data does not repeat the query: it stands in the call that the model has just written.
+"""
 
 import math
 import re
@@ -34,7 +37,7 @@ async def query_instant(metrics: MetricSource, promql: str, at: float, now: floa
         return await explain_absence(metrics, promql, f"at {clock(at, now)}")
     if any(len(one.points) > 1 for one in series):
         notes.append("These are raw samples of a range vector; only the newest of each series is shown.")
-    header = f"{shorten(promql, 200)} at {clock(at, now)}: {_counted(count)}{_unit(promql)}"
+    header = f"{clock(at, now)}: {_counted(count)}{_unit(promql)}"
     return "\n".join([header, *notes, *render_instant(series), *_rest(count, promql)])
 
 
@@ -50,7 +53,7 @@ async def query_window(metrics: MetricSource, promql: str, window: Window, now: 
     when = f"{clock(window.start, now)} to {clock(window.end, now)}"
     if not series:
         return "\n".join(filter(None, [await explain_absence(metrics, promql, f"from {when}"), note]))
-    header = f"{shorten(promql, 200)} from {when}, step {span(window.step)}: {_counted(count)}{_unit(promql)}"
+    header = f"{when}, step {span(window.step)}: {_counted(count)}{_unit(promql)}"
     return "\n".join([header, *([note] if note else []), *render_window(series, window), *_rest(count, promql)])
 
 

@@ -51,22 +51,35 @@ def render_instant(series: Sequence[Series]) -> list[str]:
 
 
 def render_window(series: Sequence[Series], window: Window) -> list[str]:
-    """One line per series: newest, mean and largest value, then the buckets."""
+    """One line per series: newest, mean and largest value, then the buckets; of one that never changed, its value."""
     common, names = name_series(series)
-    width = window.bucket
-    partial = "; the last one is partial" if window.points % width else ""
-    legend = (
-        f"buckets of {span(width * window.step)}{partial}: mean, or mean^max where max > {_SPIKE} x mean; "
-        "- is no data; x*n repeats n times"
-    )
     lines = [_line(name, one, window) for name, one in zip(names, series, strict=True)]
-    return [*common, legend, *lines]
+    return [*common, *_legend(lines, window), *lines]
+
+
+def _legend(lines: Sequence[str], window: Window) -> list[str]:
+    """How to read the buckets, as far as they need it."""
+    shown = [line.rpartition(" | ")[2] for line in lines if " | " in line]
+    if not shown:
+        return []
+    width = window.bucket
+    partial = ["the last one is partial"] if window.points % width else []
+    words = " ".join(shown).split()
+    signs = {
+        f"mean^max where max > {_SPIKE} x mean": any("^" in word for word in words),
+        "- is no data": any(word.partition("*")[0] == "-" for word in words),
+        "x*n repeats n times": any("*" in word for word in words),
+    }
+    told = [*partial, *(sign for sign, used in signs.items() if used)]
+    return ["; ".join([f"mean in buckets of {span(width * window.step)}", *told])]
 
 
 def _line(name: str, series: Series, window: Window) -> str:
     values = _finite(series)
     if not values:
         return f"{name} only NaN"
+    if len(values) == window.points and min(values) == max(values):
+        return f"{name} {figure(values[0])} throughout"
     peak = max(series.points, key=lambda point: -math.inf if math.isnan(point[1]) else point[1])
     numbers = f"last {figure(series.value)} mean {figure(math.fsum(values) / len(values))} max {figure(peak[1])}"
     return f"{name} {numbers} at {clock(peak[0], window.end)} | {_fold(_buckets(series, window))}"

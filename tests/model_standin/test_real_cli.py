@@ -94,7 +94,7 @@ async def test_the_playbook_finds_the_cause_through_the_cli_and_answers_a_follow
         assert "`DB_POOL_SIZE` changed 20 → 1" in answer.result
         recalled = ending(await ask(client, "what was the error rate?"))
         assert recalled.result is not None
-        assert "api-server: error rate 43.6 %" in recalled.result
+        assert "api-server: error rate 46.3 %" in recalled.result
     assert await standin.seen("violations") == []
 
 

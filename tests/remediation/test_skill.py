@@ -97,7 +97,7 @@ async def test_the_bots_agent_reads_the_skill_and_gains_no_other_power_by_it(
     )
     failed = [is_error for is_error, _ in answers]
     assert failed == [False, True, True, True, True, True]
-    assert answers[1][1].startswith("No runbook 'none'. Runbooks: database-connection-exhaustion")
+    assert answers[1][1].startswith("No runbook 'none'. Runbooks and their symptoms:\ndatabase-connection-exhaustion ")
     assert "UNREACHABLE" not in answers[2][1], "settings.json of the clone reached the bot's session"
     assert "o such tool available" in answers[3][1]
     requests = await model.requests()

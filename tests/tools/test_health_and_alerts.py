@@ -56,16 +56,33 @@ def block(text: str, service: str) -> list[str]:
     return [lines[start], *rest[: next((n for n, line in enumerate(rest) if not line.startswith("  ")), len(rest))]]
 
 
-async def test_a_healthy_fleet_is_ok_with_its_figures(catalog: Catalog) -> None:
-    answer = await health(catalog, fleet(catalog))
+async def test_healthy_services_are_rows_with_all_their_figures(catalog: Catalog) -> None:
+    absent = dict.fromkeys(("error_rate", "latency_p99", "requests", "db_waiting"))
+    answer = await health(catalog, fleet(catalog, absent, "postgres"))
     assert not answer.is_error
-    assert answer.text.startswith("OK: 0 of 4 services breach a threshold at ")
-    assert block(answer.text, "payment-svc") == [
+    header, columns, *rows = answer.text.splitlines()
+    assert header.startswith("OK: 0 of 4 services breach a threshold at ")
+    assert columns == " | ".join(["OK (owner, purpose: ask with service)", *HEALTHY, "depends on"])
+    assert rows[1:] == [
+        "payment-svc OK | 0 % | 120 ms | 7 % | 30 % | 40 % | 1 | 120/s | 0 | 0 | postgres, auth-svc",
+        "auth-svc OK | 0 % | 120 ms | 7 % | 30 % | 40 % | 1 | 120/s | 0 | 0 | postgres",
+        "postgres OK | n/a | n/a | 7 % | 30 % | 40 % | 1 | n/a | n/a | 0 | nothing",
+    ]
+
+
+async def test_a_healthy_service_that_is_asked_for_comes_with_owner_and_neighbours(catalog: Catalog) -> None:
+    metrics = fleet(catalog, {"error_rate": 0.5})
+    assert block((await health(catalog, metrics, service="payment-svc")).text, "payment-svc") == [
         "payment-svc OK (Payment processing; Payments team, #payments-oncall)",
         "  OK: error_rate 0 %, latency_p99 120 ms, db_connections 7 %, cpu 30 %, memory 40 %, up 1, requests 120/s",
         "  context: db_waiting 0, restarts 0",
-        "  depends on postgres OK, auth-svc OK; called by api-server OK",
+        "  depends on postgres OK, auth-svc OK; called by api-server CRITICAL",
     ]
+
+
+async def test_absent_context_of_a_healthy_service_is_no_data_in_its_row(catalog: Catalog) -> None:
+    text = (await health(catalog, fleet(catalog, {"restarts": None}))).text
+    assert "\napi-server OK | 0 % | 120 ms | 7 % | 30 % | 40 % | 1 | 120/s | 0 | NO DATA | postgres, " in text
 
 
 async def test_one_query_per_signal_is_asked_whatever_the_number_of_services(catalog: Catalog) -> None:
@@ -79,17 +96,21 @@ async def test_breaches_come_first_with_figure_threshold_and_unit(catalog: Catal
     text = (await health(catalog, metrics)).text
     assert text.startswith("CRITICAL: 1 of 4 services breaches a threshold at ")
     assert text.splitlines()[1].startswith("auth-svc CRITICAL (")
-    assert block(text, "auth-svc")[1:4] == [
-        "  error_rate 33.1 % CRITICAL (warning > 1 %, critical > 5 %)",
-        "  cpu 80 % WARNING (warning > 70 %, critical > 90 %)",
+    assert block(text, "auth-svc") == [
+        "auth-svc CRITICAL (Authentication; Identity team, #identity-oncall)",
+        "  error_rate 33.1 % CRITICAL (> 5 %)",
+        "  cpu 80 % WARNING (> 70 %; critical > 90 %)",
         "  OK: latency_p99 120 ms, db_connections 7 %, memory 40 %, up 1, requests 120/s",
+        "  context: db_waiting 45, restarts 0",
+        "  depends on postgres",
     ]
-    assert "  depends on postgres OK, payment-svc OK, auth-svc CRITICAL" in block(text, "api-server")
+    (caller,) = block(text, "api-server")
+    assert caller.endswith(" | postgres, payment-svc, auth-svc")
 
 
 async def test_a_service_that_is_down_is_critical(catalog: Catalog) -> None:
     text = (await health(catalog, fleet(catalog, {"up": 0.0}))).text
-    assert "  up 0 CRITICAL (critical < 1)" in block(text, "api-server")
+    assert "  up 0 CRITICAL (< 1)" in block(text, "api-server")
 
 
 @pytest.mark.parametrize("signal", ["up", "requests", "error_rate", "memory"])
@@ -171,6 +192,27 @@ async def test_alerts_show_firing_before_pending_and_critical_before_warning(cat
     assert lines[0].endswith(
         "(4 m) value 0.331; api-server fails 33% of its requests; runbook elevated-error-rates; escalation #platform"
     )
+
+
+async def test_what_alerts_of_one_service_share_is_said_once_above_them(catalog: Catalog) -> None:
+    now = time.time()
+    early, late = replace(FIRING, since=now - 240), replace(FIRING, since=now - 60)
+    other = replace(FIRING, labels={"service": "auth-svc", "severity": "critical"}, since=now - 120)
+    elsewhere = replace(late, annotations={"escalation": "#somebody-else"})
+    rules = [
+        AlertRule("A", now, "", [early, other]),
+        AlertRule("B", now, "", [late]),
+        AlertRule("C", now, "", [elsewhere]),
+    ]
+    _, *lines = await alerts(catalog, *rules)
+    assert lines[0] == "api-server CRITICAL firing; escalation #platform"
+    assert lines[1].startswith("  A since ")
+    assert lines[2].startswith("  B since ")
+    assert lines[2].endswith(" (1 m) value 0.331; api-server fails 33% of its requests; runbook elevated-error-rates")
+    assert lines[3].startswith("auth-svc CRITICAL firing A since ")
+    assert lines[3].endswith("; escalation #platform")
+    assert lines[4].startswith("api-server CRITICAL firing C since ")
+    assert lines[4].endswith("; escalation #somebody-else")
 
 
 async def test_alerts_of_one_service_leave_the_others_out(catalog: Catalog) -> None:

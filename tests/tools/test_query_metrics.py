@@ -1,6 +1,7 @@
 """query_metrics and list_metrics on made-up series: what is shown, what is left out, and how it is said."""
 
 import math
+import re
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -37,8 +38,7 @@ async def test_an_instant_answer_names_the_service_first_and_shared_labels_once(
     ]
     answer = await ask(catalog, FakeMetrics({"errors": series}), query="rate(errors_total[1m])")
     header, *lines = answer.text.splitlines()
-    assert header.startswith("rate(errors_total[1m]) at ")
-    assert header.endswith("Z: 2 series, per second")
+    assert re.fullmatch(r"\d\d:\d\d:\d\dZ: 2 series, per second", header)
     assert lines == ['all with job="fleet"', 'api-server status="502" 12.3', 'auth-svc status="500" 1']
 
 
@@ -57,7 +57,7 @@ async def test_a_range_is_asked_for_by_a_start(catalog: Catalog) -> None:
     answer = await ask(catalog, FakeMetrics({"load": [series]}), query="load", start="-10m")
     header, legend, line = answer.text.splitlines()
     assert "Z, step 5 s: 1 series" in header
-    assert legend.startswith("buckets of 25 s")
+    assert legend.startswith("mean in buckets of 25 s; ")
     assert line.startswith("api-server last 2 mean 1.5 max 2 at ")
 
 
@@ -67,19 +67,35 @@ def test_a_spike_survives_in_its_bucket_and_gaps_stay_gaps() -> None:
     values[100] = 50.0
     values[160:176] = [None] * 16
     values[176:184] = [0.0] * 8
-    (_, line) = render_window([course(values, window)], window)
+    (legend, line) = render_window([course(values, window)], window)
+    assert legend == "mean in buckets of 8 s; mean^max where max > 1.2 x mean; - is no data; x*n repeats n times"
     assert line.endswith("| 1*12 7.12^50 1*7 -*2 0 1*7")
     assert "max 50 at " in line
 
 
 def test_a_series_of_nan_only_says_so() -> None:
     window = Window(NOW, NOW + 3, 1)
-    assert render_window([course([math.nan] * 4, window)], window)[-1] == "api-server only NaN"
+    assert render_window([course([math.nan] * 4, window)], window) == ["api-server only NaN"]
+
+
+def test_a_series_that_never_changes_is_said_to_be_so_unless_it_has_gaps() -> None:
+    window = Window(NOW, NOW + 3, 1)
+    assert render_window([course([-2.5] * 4, window)], window) == ["api-server -2.5 throughout"]
+    assert render_window([course([-2.5, None, -2.5, -2.5], window)], window)[-1].endswith("| -2.5 - -2.5*2")
+    assert render_window([course([0.0, 0.0, math.nan, 0.0], window)], window)[-1].endswith("| 0*2 - 0")
+
+
+def test_only_the_signs_that_occur_are_explained() -> None:
+    window = Window(NOW, NOW + 3, 1)
+    legend, _, _ = render_window([course([-2.0, -1.0, 0.0, 1.0], window), course([1.0] * 4, window)], window)
+    assert legend == "mean in buckets of 1 s"
 
 
 def test_a_last_bucket_that_is_not_full_is_announced() -> None:
-    assert "the last one is partial" in render_window([], Window(NOW, NOW + 60, 1))[0]
-    assert "partial" not in render_window([], Window(NOW, NOW + 59, 1))[0]
+    for points, partial in ((61, True), (60, False)):
+        window = Window(NOW, NOW + points - 1, 1)
+        legend = render_window([course([float(n) for n in range(points)], window)], window)[0]
+        assert ("the last one is partial" in legend) == partial
 
 
 def test_nan_never_counts_as_largest() -> None:

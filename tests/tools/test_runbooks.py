@@ -82,12 +82,17 @@ def test_the_three_runbooks_that_were_commissioned_are_there_and_complete() -> N
 async def test_investigate_fills_in_the_figures_of_each_step(catalog: Catalog, folder: Path) -> None:
     metrics = FakeMetrics({"disk_ratio": [one("auth-svc", 0.4), one("api-server", 0.95)]})
     text = (await run(catalog, folder, metrics, name="full-disk")).text
-    assert text.startswith("Runbook full-disk (Full disk), phase investigate, all services, ")
-    assert "\n1. How full is it?\n   disk in use: api-server 95 %, auth-svc 40 %\n   => full; option 1 [api" in text
-    assert "   Reading: Above 90 % it is full.\n2. " in text
-    assert "\n2. Who fills it?\n   Reading: Call get_logs.\n" in text
-    assert "Next: execute_runbook name=full-disk phase=remediate" in text
-    assert text.endswith("postgres → Database team, #dba-oncall")
+    assert text.startswith("Runbook full-disk, investigate, all services, ")
+    assert text.splitlines()[1:] == [
+        "1. disk in use: api-server 95 %, auth-svc 40 %",
+        "   => full; option 1 [api-server 95 %]",
+        "   Above 90 % it is full.",
+        "2. Who fills it?",
+        "   Call get_logs.",
+        "Next: the same call with phase=remediate",
+        "Escalation: Page the owner.",
+        "api-server → Platform team, #platform-oncall",
+    ]
     assert metrics.asked == ['max by (service) (disk_ratio{service=~".+"})']
 
 
@@ -98,12 +103,37 @@ async def test_one_service_narrows_the_queries_and_the_escalation(catalog: Catal
     assert text.endswith("Page the owner.\nauth-svc → Identity team, #identity-oncall")
 
 
+async def test_the_service_that_was_asked_for_is_not_named_at_each_figure(catalog: Catalog, folder: Path) -> None:
+    metrics = FakeMetrics({"disk_ratio": [one("auth-svc", 0.95)]})
+    text = (await run(catalog, folder, metrics, name="full-disk", service="auth-svc")).text
+    assert "\n1. disk in use: 95 %\n   => full; option 1\n" in text
+
+
+async def test_another_service_that_figures_point_to_is_named_with_its_owner(catalog: Catalog, folder: Path) -> None:
+    metrics = FakeMetrics({"disk_ratio": [one("postgres", 0.95)]})
+    text = (await run(catalog, folder, metrics, name="full-disk", service="auth-svc")).text
+    assert "\n1. disk in use: postgres 95 %\n" in text
+    assert text.endswith("auth-svc → Identity team, #identity-oncall\npostgres → Database team, #dba-oncall")
+
+
+async def test_figures_that_point_to_nobody_page_nobody_and_say_how_to_find_the_owners(
+    catalog: Catalog, folder: Path
+) -> None:
+    metrics = FakeMetrics({"disk_ratio": [one("auth-svc", 0.1)]})
+    text = (await run(catalog, folder, metrics, name="full-disk")).text
+    assert "\n   => there is room\n" in text
+    assert text.splitlines()[-1].startswith("The figures point to no service; with service, ")
+    assert "#" not in text
+    everybody = (await run(catalog, folder, metrics, name="full-disk", phase="remediate")).text
+    assert everybody.count(" → ") == len(catalog.services)
+
+
 async def test_a_step_without_data_or_with_a_failing_query_says_so(catalog: Catalog, folder: Path) -> None:
     text = (await run(catalog, folder, FakeMetrics(), name="full-disk")).text
-    assert "   disk in use: NO DATA\n   => undecided, for want of data: disk in use\n" in text
+    assert "1. How full is it? disk in use: NO DATA\n   => undecided, for want of data: disk in use\n" in text
     failing = FakeMetrics({"disk": Refused("Prometheus answered 422: bad.", 422)})
     text = (await run(catalog, folder, failing, name="full-disk")).text
-    assert "   disk in use: FAILED (Prometheus answered 422: bad.)\n   => undecided" in text
+    assert "1. How full is it? disk in use: FAILED (Prometheus answered 422: bad.)\n   => undecided" in text
 
 
 @pytest.mark.parametrize(
@@ -111,10 +141,14 @@ async def test_a_step_without_data_or_with_a_failing_query_says_so(catalog: Cata
     [
         ({"a": 0.95, "b": 0.6, "c": 0.1}, ["=> full; option 1 [a 95 %]", "=> filling [b 60 %]"]),
         ({"a": 0.5}, ["=> there is room"]),
-        ({"a": 0.9000001}, ["=> full; option 1 [a 90 %]"]),
+        ({"a": 0.9000001}, ["=> full; option 1"]),
+        ({"a": 0.95, "b": 0.91}, ["=> full; option 1"]),
         ({"a": float("nan")}, ["=> undecided, for want of data: disk in use"]),
         ({"a": float("nan"), "b": 0.7}, ["=> filling [b 70 %]"]),
-        ({str(n): 0.6 for n in range(20)}, ["=> filling [0 60 %, 1 60 %, 2 60 %, 3 60 %, and 16 more, smaller]"]),
+        (
+            {"full": 0.95} | {str(n): 0.6 for n in range(20)},
+            ["=> full; option 1 [full 95 %]", "=> filling [0 60 %, 1 60 %, 2 60 %, 3 60 %, and 16 more, smaller]"],
+        ),
     ],
 )
 async def test_the_figures_point_to_the_first_branch_that_they_satisfy(
@@ -189,7 +223,7 @@ async def test_a_name_is_found_however_it_is_spelt(catalog: Catalog, folder: Pat
 async def test_an_unknown_name_is_answered_with_those_that_exist(catalog: Catalog, folder: Path, name: str) -> None:
     answer = await run(catalog, folder, FakeMetrics(), name=name)
     assert answer.is_error
-    assert answer.text.endswith("Runbooks: full-disk.")
+    assert answer.text.endswith("Runbooks and their symptoms:\nfull-disk (Full disk): The disk is full")
     assert len(answer.text) < 200
 
 
