@@ -1,8 +1,8 @@
-"""Pages that come twice and in any order to a bot that is killed again and again: drawn from a seed, so that it repeats.
+"""Pages that come twice and in any order to a bot that is killed again and again; what happens is drawn from a seed.
 
 PagerDuty tells of incidents that are triggered, acknowledged, and half of them resolved; each event is sent twice, and
 so many at a time in any order. Every other kill is aimed: it comes after Slack has taken a message and before it has
-answered, where a bot cannot know whether its message is there. The others come at any moment, that of starting included.
+answered, where a bot cannot know whether its message is there. The others come at any moment, also while it starts.
 """
 
 import asyncio

@@ -1,8 +1,7 @@
 """Bots that are paged, and all that they need on loopback: Slack, PagerDuty, the model, and any number of bots.
 
 There is no fleet here: the model answers at once and uses no tool, for what is looked at is what becomes of the pages
-when processes die. A bot keeps its port over its lives, so that PagerDuty finds it again, and bots that share a database
-share a folder.
+when processes die. A bot keeps its port over its lives, so that PagerDuty finds it again.
 """
 
 import asyncio
@@ -170,9 +169,7 @@ class Paged:
 
     async def deliver_to(self, bot: Bot) -> None:
         """Let PagerDuty deliver to another bot from now on, as a balancer does that sees one go."""
-        await self.order(
-            self.pagerduty, f"webhooks/{self.subscription}/change", url=f"{bot.url}/webhooks/pagerduty"
-        )
+        await self.order(self.pagerduty, f"webhooks/{self.subscription}/change", url=f"{bot.url}/webhooks/pagerduty")
 
     async def release(self) -> None:
         """Let PagerDuty send what it holds back to send it in any order."""
@@ -234,9 +231,7 @@ class Paged:
 
     async def _start(self, module: str, *arguments: str) -> Child:
         command = [sys.executable, "-m", f"sandbox.{module}", *arguments]
-        child = await Child.start(
-            module, command, ready=LISTENS, log_dir=self.folder, env={"PYTHONPATH": str(ROOT)}
-        )
+        child = await Child.start(module, command, ready=LISTENS, log_dir=self.folder, env={"PYTHONPATH": str(ROOT)})
         self._parts.push_async_callback(child.stop)
         return child
 

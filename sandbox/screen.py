@@ -66,9 +66,9 @@ async def judge(paged: Paged, states: Mapping[int, str], incidents: Mapping[int,
     verdict = Verdict()
     cards = await paged.cards()
     shown: dict[int, list[Message]] = {number: [] for number in states}
-    for card in cards:
-        for number in _numbers(card):
-            shown.setdefault(number, []).append(card)
+    for found_card in cards:
+        for number in _numbers(found_card):
+            shown[number].append(found_card)
     for number, found in sorted(shown.items()):
         _judge_card(verdict, number, states[number], found)
     keys = Counter(_key(card) for card in cards)
@@ -101,28 +101,31 @@ def _judge_card(verdict: Verdict, number: int, state: str, found: list[Message])
 
 
 def _judge_thread(verdict: Verdict, number: int, state: str, messages: list[dict[str, Any]]) -> None:
-    replies = [message for message in messages if _turn(message)]
     for message in messages:
         if WORKING in _text(message):
             verdict.unended.append(f"{number}: a reply looks as if it ran: {_text(message)!r}")
-    closings = [message for message in messages if ":end:" in _key(message)]
-    if len(closings) != (1 if state == "resolved" else 0):
-        verdict.unended.append(f"{number} is {state} and has {len(closings)} lines that say its end")
+    closings = sum(":end:" in _key(message) for message in messages)
+    if closings != (1 if state == "resolved" else 0):
+        verdict.unended.append(f"{number} is {state} and has {closings} lines that say its end")
     asked = questions(messages)
     if state != "resolved" and not asked:
         verdict.unended.append(f"{number}: nobody looked into it")
-    for turn in asked:
-        of_turn = [reply for reply in replies if _turn(reply) == turn]
-        answered = [reply for reply in of_turn if _is_answer(reply)]
-        gave_up = any("so I give it up" in _text(message) for message in messages)
-        verdict.begun_again += len({_attempt(reply) for reply in of_turn}) - 1
-        verdict.given_up += gave_up
-        if not answered and not gave_up:
-            verdict.unended.append(f"{number}: a question has no answer: {[_text(reply)[:80] for reply in of_turn]}")
-        if len(answered) > 1:
-            verdict.double_answers.append(f"{number}: {[_text(reply) for reply in answered]}")
     if len(asked) > 1:
         verdict.double_answers.append(f"{number}: {len(asked)} questions about one page")
+    _judge_replies(verdict, number, messages, asked)
+
+
+def _judge_replies(verdict: Verdict, number: int, messages: list[dict[str, Any]], asked: set[str]) -> None:
+    gave_up = any("so I give it up" in _text(message) for message in messages)
+    verdict.given_up += gave_up
+    for turn in asked:
+        replies = [message for message in messages if _turn(message) == turn]
+        verdict.begun_again += len({_attempt(reply) for reply in replies}) - 1
+        answered = sum(map(_is_answer, replies))
+        if not answered and not gave_up:
+            verdict.unended.append(f"{number}: a question has no answer: {[_text(reply)[:80] for reply in replies]}")
+        if answered > 1:
+            verdict.double_answers.append(f"{number}: {answered} answers to one question")
 
 
 async def _asked_again(paged: Paged, incidents: Iterable[str]) -> int:

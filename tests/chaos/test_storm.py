@@ -1,7 +1,5 @@
 """Two hundred pages of one fault are one card, one thread and a handful of questions."""
 
-import asyncio
-
 import pytest
 
 from sandbox.screen import questions
