@@ -66,8 +66,8 @@ def tabulate(found: dict[str, list[Run]]) -> Table:
         ["thread is at its end, s", *(spread([run.course.settled for run in runs]) for runs in found.values())],
     ]
     note = (
-        f"Five symptoms on four services. Looked at for {WATCHED:g} s: once more than before was paged, the bot asks again "
-        "after a minute. The cost is what the command line counts for the model's stand-in, which answers at once and "
+        f"Five symptoms on four services. Looked at for {WATCHED:g} s: where more was paged, the bot asks again after "
+        "a minute. The cost is what the command line counts for the model's stand-in, which answers at once and "
         "uses no tool. Seconds are after the first page; the thread's end is that of the first answer."
     )
     return Table(f"{PAGES} pages of one fault", ["", *found], rows, note)

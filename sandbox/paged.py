@@ -162,6 +162,15 @@ class Paged:
         self._parts.push_async_callback(stop)
         return bot
 
+    async def hang_model(self, marker: str) -> None:
+        """Let the model fall silent in the middle of whatever it says to this, until `mend_model`."""
+        await self.order(self.model, "faults", kind="hang_mid", marker=marker)
+
+    async def mend_model(self) -> None:
+        """Let the model speak again; what hangs ends."""
+        async with self.http.delete(f"{self.model.found}/sandbox/faults") as answer:
+            answer.raise_for_status()
+
     async def subscribe(self, bot: Bot, **faults: Any) -> None:  # noqa: ANN401  (JSON)
         """Let PagerDuty deliver to a bot; with `duplicates`, `shuffle` and `seed` where some are given."""
         order = {"url": f"{bot.url}/webhooks/pagerduty", "secret": SECRET, "schedule": RETRIES, **faults}

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sandbox.chaos import Chaos
-from sandbox.paged import APART, Paged
+from sandbox.paged import APART, ASKED_BY_ITSELF, Paged
 from sandbox.postgres import Postgres
 
 pytestmark = pytest.mark.timeout(180)
@@ -52,7 +52,7 @@ async def test_a_bot_that_is_told_to_end_says_so_and_goes_on_after_its_restart(b
     await paged.subscribe(bot)
     await bot.start()
     await paged.order(paged.model, "script", marker="probe", always={"text": ANSWER})
-    await paged.order(paged.model, "faults", kind="hang_mid", marker="probe", count=1)
+    await paged.hang_model("probe")
     ts = await paged.say("@SRE Bot probe: what is wrong?")
     await paged.await_words(ts, "Look at the pool")
 
@@ -62,6 +62,7 @@ async def test_a_bot_that_is_told_to_end_says_so_and_goes_on_after_its_restart(b
     assert "I am being restarted" in reply["text"]
     assert "⏳" not in reply["text"]
 
+    await paged.mend_model()
     await paged.report("Fault 1 while nobody listens")
     await bot.start()
     await paged.await_words(ts, "This ends it.")
@@ -78,7 +79,7 @@ async def test_a_bot_that_is_told_to_end_while_its_database_is_away_ends_all_the
     bot = paged.make_bot()
     await paged.subscribe(bot)
     await bot.start()
-    await paged.order(paged.model, "faults", kind="hang_mid", count=3)
+    await paged.hang_model(ASKED_BY_ITSELF)
     for number in range(3):
         await paged.report(f"Fault {number}")
     async with asyncio.timeout(60):

@@ -43,11 +43,12 @@ async def test_a_mention_in_flight_is_answered_by_the_other_bot(empty_postgres_u
     first, second = paged.make_bot("first"), paged.make_bot("second")
     await first.start()
     await paged.order(paged.model, "script", marker="probe", always={"text": ANSWER})
-    await paged.order(paged.model, "faults", kind="hang_mid", marker="probe", count=1)
+    await paged.hang_model("probe")
     ts = await paged.say("@SRE Bot probe: what is wrong?")
     await paged.await_words(ts, "Look at the pool")
     await second.start()
     await first.kill()
+    await paged.mend_model()
     await paged.await_words(ts, "This ends it.", patience=PICKED_UP_WITHIN)
     replies = await paged.thread(ts)
     assert len(replies) == 2
