@@ -2,7 +2,7 @@
 
 PagerDuty tells of incidents that are triggered, acknowledged, and half of them resolved; each event is sent twice, and
 so many at a time in any order. Every other kill is aimed: it comes after Slack has taken a message and before it has
-answered, where a bot cannot know whether its message is there. The others come at any moment, also while it starts.
+answered, where a bot cannot know whether its message is there. Of the others half come while it starts.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ from sandbox.screen import Verdict, judge
 
 SHUFFLED = 10  # deliveries held back and sent in any order
 AIM = 8.0  # seconds to wait for a message to aim at; where there is none, the kill comes anyway
-LONGEST_LIFE = 8.0  # seconds of a process before a kill that is not aimed
+LONGEST_LIFE = 6.0  # seconds of a process that is ready before a kill that is not aimed
+START = 4.0  # seconds that a process needs to start, at most, where the machine is quiet
 LOOK_EVERY = 0.5  # seconds
 EVENTS = ("triggered", "acknowledged", "resolved")
 
@@ -126,10 +127,15 @@ class Chaos:
 
     async def _kill_on(self, outcome: Outcome) -> None:
         for number in range(self.kills):
-            if number % 2:
-                outcome.aimed += await self.aim()
+            moment = self._random.uniform(0.0, 1.0)
+            if number % 4 == 2:
+                await asyncio.sleep(moment * START)
             else:
-                await asyncio.sleep(self._random.uniform(0.0, LONGEST_LIFE))
+                await self.bot.await_ready()
+                if number % 2:
+                    outcome.aimed += await self.aim()
+                else:
+                    await asyncio.sleep(moment * LONGEST_LIFE)
             await self.bot.kill()
             outcome.kills += 1
             outcome.last_kill = time.monotonic() - self._began

@@ -83,9 +83,10 @@ def _log_to_stderr(level: str) -> None:
         return True
 
     # Below INFO the SDK logs the addresses of its sockets, which are tickets, and the drivers log what is stored.
-    for library in ("slack_sdk", "slack_bolt", "aiosqlite", "psycopg", "sqlalchemy"):
+    for library in ("slack_sdk", "slack_bolt", "aiosqlite", "psycopg"):
         logging.getLogger(library).setLevel(max(logging.INFO, logging.getLevelName(level)))
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its own plugins
+    for library in ("alembic", "sqlalchemy"):  # they tell of their own plugins, and of every statement
+        logging.getLogger(library).setLevel(logging.WARNING)
     for handler in logging.getLogger().handlers:
         handler.addFilter(without_traceback)
 
