@@ -82,10 +82,11 @@ def _log_to_stderr(level: str) -> None:
             record.exc_info = None
         return True
 
-    # Below INFO the SDK logs the addresses of its sockets, which are tickets, and the drivers log what is stored.
-    for library in ("slack_sdk", "slack_bolt", "aiosqlite", "psycopg"):
+    # Below INFO the SDK logs the addresses of its sockets, which are tickets.
+    for library in ("slack_sdk", "slack_bolt"):
         logging.getLogger(library).setLevel(max(logging.INFO, logging.getLevelName(level)))
-    for library in ("alembic", "sqlalchemy"):  # they tell of their own plugins, and of every statement
+    # These log every statement, some with what is stored.
+    for library in ("alembic", "aiosqlite", "psycopg", "sqlalchemy"):
         logging.getLogger(library).setLevel(logging.WARNING)
     for handler in logging.getLogger().handlers:
         handler.addFilter(without_traceback)
