@@ -104,22 +104,7 @@ class CaseWork:
         async def show(tried: int) -> None:
             nonlocal seen
             # Another attempt may have posted the card and not come to say so.
-            search = tried > 0 or boot != self._boot or revision > 1
-            cards: list[Card] = []
-
-            async def now() -> Card:
-                cards.append(await self._card(case_id))
-                return cards[-1]
-
-            try:
-                shown = await self._board.show(now, search=search)
-            except Refused as error:
-                self.refusal = str(error)
-                raise
-            self.refusal = ""
-            if shown.ts != (await self._case(case_id)).thread_ts:
-                await self._ledger.cases.posted(case_id, cards[-1].case.channel, shown.ts)
-            seen = shown.revision
+            seen = await self._show(case_id, search=tried > 0 or boot != self._boot or revision > 1)
 
         async def ask(_tried: int) -> None:
             await self._ask(await self._case(case_id), due)
@@ -134,6 +119,26 @@ class CaseWork:
         await self._engine.step("ask", ask)
         await self._engine.step("end", end)
         await self._engine.step("done", done)
+
+    async def _show(self, case_id: int, *, search: bool) -> int:
+        """Make the card show the case; gives the revision that it shows."""
+        channel = ""
+
+        async def now() -> Card:
+            nonlocal channel
+            card = await self._card(case_id)
+            channel = card.case.channel
+            return card
+
+        try:
+            shown = await self._board.show(now, search=search)
+        except Refused as error:
+            self.refusal = str(error)
+            raise
+        self.refusal = ""
+        if shown.ts != (await self._case(case_id)).thread_ts:
+            await self._ledger.cases.posted(case_id, channel, shown.ts)
+        return shown.revision
 
     async def background(self, channel: str, thread_ts: str) -> str:
         """What monitoring said of the incidents whose card begins a thread; empty where it is no such thread."""

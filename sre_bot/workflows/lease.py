@@ -56,7 +56,7 @@ class Lease:
         self._keeping: asyncio.Task[None] | None = None
         self._recovering: asyncio.Task[None] | None = None
         self._retiring = False
-        self._beaten: float | None = None
+        self._beaten = time.monotonic()
         self._patient_until = 0.0
         self.lost = asyncio.Event()
         """Set when others took this replica for dead: it must end, since its work is theirs."""
@@ -68,6 +68,7 @@ class Lease:
             LedgerError: the database cannot be used.
         """
         await self._replicas.join(self._replica)
+        self._beaten = time.monotonic()
 
     def open(self) -> None:
         """Keep the lease, and begin to look at what was left behind."""
@@ -83,8 +84,7 @@ class Lease:
         """Let others take over what this replica leaves."""
         for task in filter(None, (self._keeping, self._recovering)):
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.gather(task, return_exceptions=True)  # what it could not look at, an heir will
         if not self.lost.is_set():
             with contextlib.suppress(LedgerError):  # it runs out by itself
                 await self._replicas.leave(self._replica)
@@ -123,7 +123,7 @@ class Lease:
         first to beat when it is back would take all the others for dead; so it gives them the time to.
         """
         now = time.monotonic()
-        if self._beaten is not None and now - self._beaten > self._ttl.total_seconds() / 2:
+        if now - self._beaten > self._ttl.total_seconds() / 2:
             self._patient_until = now + self._ttl.total_seconds()
         self._beaten = now
         return now < self._patient_until

@@ -17,9 +17,7 @@ LONG = timedelta(hours=1)
 
 async def turn_of(ledger: Ledger, owner: str, thread_ts: str = "1.0") -> Turn:
     thread = await ledger.thread("C1", thread_ts, team="T1", started_by="U1")
-    return await ledger.queue_turn(
-        thread.id, turn_id=uuid4(), prompt_ts="1.0", author="U1", prompt="why?", owner=owner
-    )
+    return await ledger.queue_turn(thread.id, turn_id=uuid4(), prompt_ts="1.0", author="U1", prompt="why?", owner=owner)
 
 
 async def owner_of(ledger: Ledger, turn: Turn) -> str:
