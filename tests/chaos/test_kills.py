@@ -5,7 +5,7 @@ import pytest
 from sandbox.chaos import Chaos
 from sandbox.paged import APART, SETTINGS
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 KILLS = 6
 
@@ -16,7 +16,7 @@ async def test_pages_that_come_twice_and_in_any_order_to_a_bot_that_is_killed_al
 ):
     paged = await open_paged(bots_database, **APART)
     chaos = Chaos(paged, paged.make_bot(), seed=seed, incidents=16, kills=KILLS, seconds=15)
-    outcome = await chaos.run(patience=150)
+    outcome = await chaos.run(patience=240)
     assert outcome.verdict.clean, f"seed {seed}: {outcome.verdict}"
     assert outcome.deliveries == 80
     assert outcome.lost == 0, f"seed {seed}"

@@ -8,7 +8,7 @@ from sandbox.chaos import Chaos
 from sandbox.paged import APART, ASKED_BY_ITSELF, Paged
 from sandbox.postgres import Postgres
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 ANSWER = "Look at the pool of connections first: it is too small. Raise DB_POOL_SIZE and redeploy. This ends it."
 SEED = 7
@@ -37,7 +37,7 @@ async def test_a_database_that_restarts_and_a_slack_that_refuses_lose_nothing(ow
         for method in ("chat.postMessage", "chat.update"):
             await paged.order(paged.slack, "faults", method=method, kind="ratelimited", count=10, retry_after=1)
 
-    outcome, _ = await asyncio.gather(chaos.run(patience=150), disturb())
+    outcome, _ = await asyncio.gather(chaos.run(patience=240), disturb())
     assert outcome.verdict.clean, f"seed {SEED}: {outcome.verdict}"
     assert outcome.lost == 0
     assert bot.lives == 1

@@ -8,7 +8,7 @@ import pytest
 from sandbox.chaos import Chaos
 from sandbox.paged import APART
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 ANSWER = "Look at the pool of connections first: it is too small. Raise DB_POOL_SIZE and redeploy. This ends it."
 SEED = 11

@@ -5,7 +5,7 @@ import pytest
 from sandbox.screen import questions
 from sandbox.storm import PAGES, run_storm
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 HANDFUL = 5
 
