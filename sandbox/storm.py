@@ -1,4 +1,4 @@
-"""One fault that pages two hundred times: a pool runs dry, and everything that leans on it says so again and again."""
+"""One fault that pages two hundred times: a pool runs dry, and what leans on it says so, service after service."""
 
 import asyncio
 import time
@@ -28,15 +28,15 @@ class Course:
     settled: float
 
 
-async def run_storm(paged: Paged, patience: float) -> Course:
-    """Report all pages, and wait until the card tells of all of them and every question is answered.
+async def run_storm(paged: Paged, patience: float, seconds: float = 0.0) -> Course:
+    """Report all pages, over some seconds, and wait until the card tells of all of them and what was asked is answered.
 
     Raises:
         TimeoutError: that did not come.
     """
     began = time.monotonic()
     async with asyncio.timeout(patience):
-        reporting = asyncio.create_task(_report(paged))
+        reporting = asyncio.create_task(_report(paged, seconds / PAGES))
         while not await paged.cards():
             await asyncio.sleep(LOOK_EVERY)
         card = time.monotonic() - began
@@ -49,10 +49,11 @@ async def run_storm(paged: Paged, patience: float) -> Course:
     return Course(card, complete, time.monotonic() - began)
 
 
-async def _report(paged: Paged) -> None:
+async def _report(paged: Paged, pause: float) -> None:
     for number in range(PAGES):
-        service, symptom = SYMPTOMS[number % len(SYMPTOMS)]
+        service, symptom = SYMPTOMS[number * len(SYMPTOMS) // PAGES]
         await paged.report(f"{service}: {symptom.format(10 + number)}", service, key=f"page {number}")
+        await asyncio.sleep(pause)
     await paged.release()
 
 
