@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.databases import make_databases
 from benchmarks.tables import Table, spread
-from sandbox.chaos import Chaos, Outcome
+from sandbox.chaos import THINKING, Chaos, Outcome
 from sandbox.paged import APART, SETTINGS, Paged
 
 SEED = 20_261_125
@@ -71,8 +71,9 @@ def tabulate(found: dict[str, list[Run]]) -> Table:
         [title, *(spread([float(read(run)) for run in runs], 0) for runs in found.values())] for title, read in FIGURES
     ]
     note = (
-        f"Seed {SEED}. Slack's clock runs {CLOCK_RATE:g} times as fast. At most {SETTINGS['SRE_MAX_RUNS']} "
-        "investigations run at once, so that a kill can make the model be asked again for as many."
+        f"Seed {SEED}. Slack's clock runs {CLOCK_RATE:g} times as fast. The model thinks for {THINKING:g} s. At most "
+        f"{SETTINGS['SRE_MAX_RUNS']} investigations run at once, so that a kill can make the model be asked again for as "
+        "many."
     )
     return Table("A thousand deliveries, thirty kills", ["", *found], rows, note)
 

@@ -72,7 +72,8 @@ def tabulate(found: dict[str, list[Run]]) -> Table:
     note = (
         f"Five symptoms on four services, one after the other over {SECONDS:g} s, looked at for {WATCHED:g} s: where "
         "more was paged, the bot asks again after a minute, and then ever more rarely. The cost is what the command "
-        "line counts for the model's stand-in, which answers at once and uses no tool. Seconds are after the first page."
+        "line counts for the model's stand-in, which answers at once and uses no tool. Seconds are after the first "
+        "page."
     )
     return Table(f"{PAGES} pages of one fault", ["", *found], rows, note)
 

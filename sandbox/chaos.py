@@ -14,6 +14,7 @@ from sandbox.paged import Bot, Paged
 from sandbox.screen import Verdict, judge
 
 SHUFFLED = 10  # deliveries held back and sent in any order
+THINKING = 1.0  # seconds of the model before it answers, so that kills find it at work
 AIM = 8.0  # seconds to wait for a message to aim at; where there is none, the kill comes anyway
 LONGEST_LIFE = 6.0  # seconds of a process that is ready before a kill that is not aimed
 START = 4.0  # seconds that a process needs to start, at most, where the machine is quiet
@@ -78,6 +79,7 @@ class Chaos:
             TimeoutError: it is not, after `patience` seconds; says what is missing.
         """
         outcome = Outcome(deliveries=2 * len(self._events))
+        await self.paged.order(self.paged.model, "pace", delay_ms=1_000 * THINKING)
         await self.paged.subscribe(self.bot, duplicates=1, shuffle=SHUFFLED, seed=self.seed)
         await self.bot.start()
         self._began = time.monotonic()
