@@ -176,11 +176,13 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         reply.register(app, turns)
         incident.register(app, actions, door)
         sockets = Sockets(app, settings.slack.app_token.get_secret_value())
+        ready = Readiness(settings, ledger, sockets, work)
         listener = Listener(
             settings.webhooks,
             ledger.deliveries,
-            Readiness(settings, ledger, sockets, work).missing,
+            ready.missing,
             intake.wake,
+            warnings=ready.warnings,
             registry=vital_signs(turns, intake, sockets),
         )
         # What is opened last is closed first: nothing new comes in while what runs says its last words.

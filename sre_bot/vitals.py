@@ -30,12 +30,19 @@ class Readiness:
         self._work = work
 
     async def missing(self) -> Mapping[str, str]:
-        """What is not ready, with a sentence for each; nothing where all is."""
-        found: dict[str, str] = {}
+        """What keeps deliveries from being recorded, with a sentence for each; nothing where nothing does.
+
+        Only that: a load balancer that sends nothing to a bot which cannot speak would hold up pages it could keep.
+        """
         try:
             await self._ledger.deliveries.backlog()
         except LedgerError as error:
-            found["database"] = str(error)
+            return {"database": str(error)}
+        return {}
+
+    async def warnings(self) -> Mapping[str, str]:
+        """What else is not as it should be."""
+        found: dict[str, str] = {}
         if not await self._sockets.connected():
             found["slack"] = "No socket to Slack is connected, so nothing that people write is heard."
         if self._work.refusal:

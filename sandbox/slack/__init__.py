@@ -43,6 +43,7 @@ Control API (JSON, no token):
     POST /sandbox/sockets/disconnect {reason, count?}    warning, refresh_requested, link_disabled,
                                                          too_many_websockets; close, reset, half_open
     POST /sandbox/clock     {rate?, ack_within?}         the rate limits' clock, and the patience for an ack
+    POST /sandbox/scopes    {without: [scope]}           the app lacks scopes that its manifest asks for
 
 A wrong order is answered with 400 or 409 and {error}.
 """

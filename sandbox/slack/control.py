@@ -16,6 +16,7 @@ from sandbox.slack.clicks import CannotClick
 from sandbox.slack.faults import Fault
 from sandbox.slack.messages import as_people_see
 from sandbox.slack.people import BadOrder
+from sandbox.slack.scopes import granted
 from sandbox.slack.sockets import REASONS
 from sandbox.slack.world import APP_ID, APP_TOKEN, BOT_ID, BOT_TOKEN, BOT_USER, TEAM_ID, Message
 
@@ -57,6 +58,7 @@ class Control:
             "outage": self.outage,
             "sockets/disconnect": self.disconnect,
             "clock": self.clock,
+            "scopes": self.take_scopes,
         }
         return [
             *(web.get(f"/sandbox/{path}", _reading(read)) for path, read in reads.items()),
@@ -169,6 +171,12 @@ class Control:
         if "ack_within" in order:
             self.it.sockets.ack_within = float(order["ack_within"])
         return {"rate": self.it.limits.clock.rate, "ack_within": self.it.sockets.ack_within}
+
+    async def take_scopes(self, order: Json, _: web.Request) -> Json:
+        """Somebody makes the app anew without some of its scopes."""
+        without = set(order.get("without", []))
+        self.it.world.scopes = tuple(scope for scope in granted() if scope not in without)
+        return {"scopes": self.it.world.scopes}
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events from `Last-Event-ID` or `?after=` on."""

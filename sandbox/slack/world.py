@@ -12,6 +12,8 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.slack.scopes import granted
+
 Json = dict[str, Any]
 
 TEAM_ID = "T0SANDBOX1"
@@ -161,6 +163,7 @@ class World:
         self.statuses: dict[tuple[str, str], Json] = {}  # (channel, thread) -> what setStatus shows
         self.prompts: dict[tuple[str, str], Json] = {}
         self.ephemerals: list[Message] = []
+        self.scopes = granted()
         self._last_ts = 0
         self._counter = itertools.count(1)
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sre_bot.incidents.paging import Case, Change, Incident, IncidentStatus, Snapshot, Urgency
+from sre_bot.incidents.paging import Case, Change, Incident, IncidentStatus, Snapshot
 from sre_bot.incidents.reading import case_of, incident_of, read_cases
 from sre_bot.incidents.tables import cases, deliveries, incidents
 
@@ -21,7 +21,6 @@ BATCH = 100
 CANDIDATES = 50
 """Cases that an incident may join at most, the latest first."""
 
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _RANK = {IncidentStatus.TRIGGERED: 0, IncidentStatus.ACKNOWLEDGED: 1, IncidentStatus.RESOLVED: 2}
 
 
@@ -82,7 +81,10 @@ class Folding:
         query = select(incidents).where(incidents.c.key == change.incident)
         row = (await self.connection.execute(query)).one_or_none()
         if row is None:
-            await self._open(change)
+            # What only refers to an incident does not open it: it may have ended long ago, and its trigger, should it
+            # still be on its way, says what it is.
+            if change.snapshot:
+                await self._open(change, change.snapshot)
             return
         known = incident_of(row)
         case = await self._case(known.case_id)
@@ -100,9 +102,8 @@ class Folding:
             self._replace(case, changed)
         self._touched.add(case.id)
 
-    async def _open(self, change: Change) -> None:
+    async def _open(self, change: Change, seen: Snapshot) -> None:
         """An incident that is seen for the first time, in the case that it belongs to."""
-        seen = change.snapshot or Snapshot(change.title, IncidentStatus.TRIGGERED, Urgency.HIGH)
         incident = Incident(
             key=change.incident,
             case_id=0,
@@ -118,7 +119,7 @@ class Folding:
             assignees=seen.assignees,
             details=seen.details,
             opened_at=change.occurred_at,
-            snapshot_at=change.occurred_at if change.snapshot else _NEVER,
+            snapshot_at=change.occurred_at,
             resolved_at=change.occurred_at if seen.status is IncidentStatus.RESOLVED else None,
         )
         case = self.grouping.choose(incident, await self._candidates(change.occurred_at))

@@ -26,10 +26,18 @@ from sre_bot.settings.bot import (
     RunSettings,
     Settings,
     SlackSettings,
+    StateSettings,
     WebhookSettings,
 )
-from sre_bot.settings.fields import ROOT
-from sre_bot.settings.reading import load_ledger_settings, load_settings, load_tool_settings, read_environment
+from sre_bot.settings.fields import ROOT, Group
+from sre_bot.settings.reading import (
+    find_problems,
+    load_group,
+    load_ledger_settings,
+    load_settings,
+    load_tool_settings,
+    read_environment,
+)
 
 __all__ = [
     "ROOT",
@@ -37,6 +45,7 @@ __all__ = [
     "ConfluenceSettings",
     "DeploymentSettings",
     "FleetSettings",
+    "Group",
     "HouseSettings",
     "IncidentSettings",
     "LedgerSettings",
@@ -48,8 +57,11 @@ __all__ = [
     "RunSettings",
     "Settings",
     "SlackSettings",
+    "StateSettings",
     "ToolSettings",
     "WebhookSettings",
+    "find_problems",
+    "load_group",
     "load_ledger_settings",
     "load_settings",
     "load_tool_settings",

@@ -20,6 +20,14 @@ class LedgerSettings(Group):
     )
 
 
+class StateSettings(Group):
+    """Where the agent's processes keep their files."""
+
+    state_dir: ProjectPath = Field(
+        Path("var"), alias="SRE_STATE_DIR", description="Folder for the agent's scratch files and transcripts"
+    )
+
+
 class ModelSettings(Group):
     """Claude, through the Agent SDK."""
 
@@ -167,7 +175,7 @@ class IncidentSettings(Group):
     )
 
 
-class Settings(Group):
+class Settings(StateSettings):
     """All that the bot may know."""
 
     tools: ToolSettings
@@ -185,7 +193,4 @@ class Settings(Group):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", alias="SRE_LOG_LEVEL", description="How much the bot logs"
-    )
-    state_dir: ProjectPath = Field(
-        Path("var"), alias="SRE_STATE_DIR", description="Folder for the agent's scratch files and transcripts"
     )

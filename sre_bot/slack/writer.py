@@ -13,12 +13,13 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from sre_bot.agent.events import Event
+from sre_bot.agent.events import Event, ImageShown, Notice
 from sre_bot.errors import BackendError
 from sre_bot.slack.cards.reply import Page
 from sre_bot.slack.defusal import defuse
 from sre_bot.slack.outbox import TOO_LONG, Outbox, SlackRefused
 from sre_bot.slack.pages import paginate
+from sre_bot.slack.pictures import Pictures
 from sre_bot.slack.reply import ReplyText
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class LiveReply:
         self._clock = clock
         self._give_up = math.inf  # when to, by the clock; known once the run has ended
         self._text = ReplyText()
+        self._pictures = Pictures(outbox, channel, thread_ts, self._note_picture)
         self._posted: list[tuple[str, Page]] = []  # each message's timestamp, and what Slack has of it
         self._budget = PAGE_BUDGET
         self._changed = asyncio.Event()
@@ -77,6 +79,9 @@ class LiveReply:
 
     def show(self, event: Event) -> None:
         """Take an event in; returns at once."""
+        if isinstance(event, ImageShown):
+            self._pictures.add(event)
+            return
         self._text.add(event)
         if self._text.ended:
             self._give_up = self._clock() + GIVE_UP
@@ -85,6 +90,12 @@ class LiveReply:
     async def settle(self) -> None:
         """Wait until Slack shows the whole reply, or until that has failed for `GIVE_UP` seconds; never raises."""
         await self._writer
+        await self._pictures.settle()
+
+    def _note_picture(self, trouble: str) -> None:
+        if trouble:
+            self._text.add(Notice(trouble))
+        self._changed.set()
 
     async def _write(self) -> None:
         try:
@@ -98,7 +109,7 @@ class LiveReply:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            ended = self._text.ended
+            ended, busy = self._text.ended, self._pictures.busy
             try:
                 await self._reconcile()
             except BackendError as error:
@@ -110,7 +121,7 @@ class LiveReply:
                 failures += 1
                 self._changed.set()
             else:
-                if ended:
+                if ended and not busy:
                     return
                 failures = 0
                 passes += 1

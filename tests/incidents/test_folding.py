@@ -101,17 +101,22 @@ def test_neither_order_nor_repetition_of_events_matters(url: str, events: list[C
     assert asyncio.run(outcome(url, shuffled)) == asyncio.run(outcome(url, events))
 
 
-async def test_what_is_noted_before_it_is_triggered_becomes_the_incident_that_it_is(ledger: Ledger) -> None:
+async def test_what_is_noted_before_it_is_triggered_waits_for_the_trigger(ledger: Ledger) -> None:
     await deliver(ledger, change("P1", "annotated", 60, title="something else"))
-    (first,) = await fold(ledger)
-    noted = (await only_case(ledger, "P1")).first
-    assert (noted.title, noted.service, noted.open) == ("something else", "something", True)
+    assert await fold(ledger) == set()
+    assert await ledger.cases.of_incident("pd:P1") is None
 
     await deliver(ledger, page("P1", 0, "auth"))
-    assert await fold(ledger) == {first}
+    await fold(ledger)
 
     incident = (await only_case(ledger, "P1")).first
     assert (incident.title, incident.service, incident.opened_at) == ("auth is slow", "auth", at(0))
+
+
+async def test_a_note_on_an_incident_that_nobody_knows_makes_no_card(ledger: Ledger) -> None:
+    await deliver(ledger, change("OLD", "annotated", 0, title="resolved last month"))
+    assert await fold(ledger) == set()
+    assert (await ledger.deliveries.backlog(), await ledger.cases.behind()) == (0, [])
 
 
 async def test_what_is_resolved_before_it_is_triggered_stays_resolved(ledger: Ledger) -> None:

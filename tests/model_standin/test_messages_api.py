@@ -134,3 +134,15 @@ def test_the_process_announces_its_address_and_ends_quietly_on_sigterm() -> None
         assert process.wait(timeout=10) == 0
         assert process.stdout.read() == ""
         assert process.stderr.read() == ""
+
+
+async def test_once_a_key_is_ordered_every_other_is_refused_which_is_no_mistake_of_the_code(standin: Standin) -> None:
+    body = {"model": "claude-sonnet-5", "messages": [user("ping")]}
+    counting = "/v1/messages/count_tokens"
+    assert (await standin.http.post(counting, json=body, headers=HEADERS)).status_code == 200
+    await standin.order("key", key="the-right-one")
+    refused = await standin.http.post(counting, json=body, headers=HEADERS)
+    assert (refused.status_code, refused.json()["error"]["type"]) == (401, "authentication_error")
+    right = HEADERS | {"x-api-key": "the-right-one"}
+    assert (await standin.http.post(counting, json=body, headers=right)).status_code == 200
+    assert await standin.seen("violations") == []
