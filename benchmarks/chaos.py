@@ -72,8 +72,8 @@ def tabulate(found: dict[str, list[Run]]) -> Table:
     ]
     note = (
         f"Seed {SEED}. Slack's clock runs {CLOCK_RATE:g} times as fast. The model thinks for {THINKING:g} s. At most "
-        f"{SETTINGS['SRE_MAX_RUNS']} investigations run at once, so that a kill can make the model be asked again for as "
-        "many."
+        f"{SETTINGS['SRE_MAX_RUNS']} investigations run at once, so that a kill can make the model be asked again for "
+        "as many."
     )
     return Table("A thousand deliveries, thirty kills", ["", *found], rows, note)
 
