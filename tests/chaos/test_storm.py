@@ -8,6 +8,8 @@ from sandbox.storm import PAGES, run_storm
 pytestmark = pytest.mark.timeout(300)
 
 HANDFUL = 5
+SECONDS = 20.0  # over which the pages come
+BEHIND = 60.0  # seconds after the last page within which the card is right, on a busy machine
 
 
 async def test_two_hundred_pages_of_one_fault_are_one_card(bots_database, open_paged):
@@ -15,7 +17,8 @@ async def test_two_hundred_pages_of_one_fault_are_one_card(bots_database, open_p
     bot = paged.make_bot()
     await paged.subscribe(bot, shuffle=20, seed=3)
     await bot.start()
-    await run_storm(paged, patience=120)
+    course = await run_storm(paged, patience=240, seconds=SECONDS)
+    assert course.complete < SECONDS + BEHIND
     (card,) = await paged.cards()
     assert f"×{PAGES}" in card["notification"]  # noqa: RUF001
     assert f"*{PAGES} of {PAGES} pages still open*" in card["text"]
