@@ -125,7 +125,7 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         boot = uuid4().hex
         place = Place("local" if ledger.single else f"{socket.gethostname()}:{boot}", boot, identity["team_id"])
         sources = await _sources(settings, stack)
-        outbox = Outbox(web)
+        outbox = Outbox(web, settings.slack.pace)
         flows = assemble_flows(
             settings,
             catalog,

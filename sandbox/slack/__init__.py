@@ -36,8 +36,10 @@ Control API (JSON, no token):
                                                          reaction.removed, status, click, home, modal;
                                                          resumes after Last-Event-ID
     POST /sandbox/faults    {method, kind, count?, retry_after?, delay?, error?, limit?}; kind: drop_before,
-                            drop_after, ratelimited, http_500, slow, error, error_after (it took effect),
-                            too_long (only above limit characters); method may be "*"; {clear: true} forgets all
+                            drop_after, ratelimited, http_500, slow, hold_after (it takes effect, its answer
+                            comes after delay), error, error_after (it took effect), too_long (only above limit
+                            characters); method may be "*"; {clear: true} forgets all
+    GET  /sandbox/faults                                 {held: [method]}: calls that took effect, not answered yet
     POST /sandbox/outage    {seconds}                    all of Slack is down, sockets are reset
     POST /sandbox/sockets/disconnect {reason, count?}    warning, refresh_requested, link_disabled,
                                                          too_many_websockets; close, reset, half_open

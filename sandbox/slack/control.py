@@ -44,6 +44,7 @@ class Control:
             "pings": lambda _: {"pings": journal.pings},
             "calls": self.calls,
             "acks": self.acks,
+            "faults": lambda _: {"held": self.it.faults.held},
             "home": lambda request: {"view": self.it.world.homes.get(request.query.get("user", ""))},
         }
         orders: dict[str, Callable[[Json, web.Request], Awaitable[Json]]] = {

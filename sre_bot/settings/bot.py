@@ -96,6 +96,11 @@ class SlackSettings(Group):
         alias="SLACK_INCIDENT_CHANNEL",
         description="Id of the channel where incidents get their cards (C0123456789); without it none are posted",
     )
+    pace: PositiveFloat = Field(
+        1.0,
+        alias="SLACK_PACE",
+        description="How many times faster than Slack's documented rate limits to write, where Slack has raised them",
+    )
 
 
 class ApprovalSettings(Group):

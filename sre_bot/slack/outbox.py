@@ -70,7 +70,7 @@ class Outbox:
 
     Args:
         client: the Web API; its retry handlers must not repeat a call whose answer was lost.
-        speed: above 1 only where "Slack" is a stand-in whose clock runs as much faster.
+        speed: above 1 only where Slack has raised its limits, or is a stand-in whose clock runs as much faster.
     """
 
     def __init__(self, client: AsyncWebClient, speed: float = 1.0) -> None:

@@ -40,7 +40,7 @@ class SlackPeople:
         """The prompt's attachments and files, and where `above` the thread before it."""
         return await self._reader.read_context(prompt.channel, prompt.thread_ts, prompt.ts, above=above)
 
-    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int) -> LiveReply:
+    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int, *, search: bool = False) -> LiveReply:
         """A live reply under the prompt; its first message is on its way when this returns."""
 
         async def note(ts: str) -> None:
@@ -49,7 +49,8 @@ class SlackPeople:
             except LedgerError as error:
                 log.warning("message %s of turn %s is not recorded: %s", ts, turn_id, error)
 
-        return LiveReply(self._outbox, prompt.channel, prompt.thread_ts, _key(turn_id, attempt), note)
+        key = _key(turn_id, attempt)
+        return LiveReply(self._outbox, prompt.channel, prompt.thread_ts, key, note, search=search)
 
     async def close_reply(self, channel: str, thread_ts: str, turn_id: UUID, attempt: int, reason: str) -> bool:
         """End the messages that a crash left open; False where they are complete."""

@@ -9,6 +9,7 @@ from sre_bot.slack.outbox import answer
 from sre_bot.slack.reply import WORKING
 
 SIGN = WORKING.strip("⏳ _")  # Slack gives the emphasis back as a style, and may give the emoji by its name
+BROKEN_OFF = "broken_off"
 HOURGLASSES = frozenset({"hourglass", "hourglass_flowing_sand"})
 
 
@@ -17,7 +18,7 @@ async def close_abandoned(client: AsyncWebClient, channel: str, thread_ts: str, 
 
     They are found by the key in their metadata, since a crash may fall between a post and the note of it in the ledger.
     What they say otherwise stays: blocks are read back and sent again. A message that shows no sign of work is left
-    alone.
+    alone. One that was ended here is marked, since another crash may fall between that and what follows it.
 
     Args:
         client: the Web API.
@@ -27,7 +28,8 @@ async def close_abandoned(client: AsyncWebClient, channel: str, thread_ts: str, 
         reason: what is said below.
 
     Returns:
-        False where there are such messages and none of them was open: people see the end of the reply already.
+        False where there are such messages and none of them was open or ended here before: people see the end of the
+        reply already.
 
     Raises:
         BackendError: Slack did not answer, or refused.
@@ -49,12 +51,18 @@ async def close_abandoned(client: AsyncWebClient, channel: str, thread_ts: str, 
 
 
 async def _close(client: AsyncWebClient, channel: str, message: Mapping[str, Any], reason: str) -> bool:
+    metadata = message["metadata"]
+    if BROKEN_OFF in metadata["event_payload"]:
+        return True
     blocks = message.get("blocks", [])
     kept = [left for block in blocks if (left := _without_work(block))]
     if kept == blocks:
         return False
     notice = {"type": "section", "text": {"type": "mrkdwn", "text": f"⚠️ *{reason}*"}}
-    await answer(client.chat_update(channel=channel, ts=message["ts"], blocks=[*kept, notice], text=reason))
+    marked = {**metadata, "event_payload": {**metadata["event_payload"], BROKEN_OFF: True}}
+    await answer(
+        client.chat_update(channel=channel, ts=message["ts"], blocks=[*kept, notice], text=reason, metadata=marked)
+    )
     return True
 
 

@@ -43,6 +43,7 @@ class LiveReply:
         thread_ts: timestamp of the thread's first message.
         key: names this reply; its messages are found by it after a lost answer.
         on_posted: told of every message posted.
+        search: look for messages that an earlier process posted, and go on with them.
         tick: seconds between two updates.
         clock: seconds, from any start, by which it gives up.
     """
@@ -54,6 +55,8 @@ class LiveReply:
         thread_ts: str,
         key: str,
         on_posted: Posted,
+        *,
+        search: bool = False,
         tick: float = TICK,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -62,6 +65,7 @@ class LiveReply:
         self._thread_ts = thread_ts
         self._key = key
         self._on_posted = on_posted
+        self._search = search
         self._tick = tick
         self._clock = clock
         self._give_up = math.inf  # when to, by the clock; known once the run has ended
@@ -129,7 +133,8 @@ class LiveReply:
         """One pass that makes Slack's messages equal to the pages of the text; the last one can stop the run."""
         for number, page in enumerate(self._pages()):
             if number == len(self._posted):
-                ts = await self._outbox.post(self._channel, self._thread_ts, page, key=f"{self._key}/{number}")
+                key = f"{self._key}/{number}"
+                ts = await self._outbox.post(self._channel, self._thread_ts, page, key, search=self._search)
                 self._posted.append((ts, page))
                 await self._on_posted(ts)
             elif self._posted[number][1] != page:

@@ -96,8 +96,8 @@ class CaseWork:
             due: after so many questions the next one was put off until now.
         """
         case = await self._ledger.cases.get(case_id)
-        if case is None or 0 < revision <= case.shown_revision:
-            return  # pruned, or a later revision's workflow did this one's work
+        if case is None or 0 < revision <= case.revision <= case.shown_revision:
+            return  # pruned, or another revision's workflow did this one's work
         boot = await self._engine.remember("intent", self._boot)
         seen = 0
 
@@ -114,6 +114,7 @@ class CaseWork:
 
         async def done(_tried: int) -> None:
             await self._ledger.cases.shown(case_id, max(seen, revision))
+            await self._intake.go_on(case_id)
 
         await self._engine.step("show", show)
         await self._engine.step("ask", ask)

@@ -57,6 +57,7 @@ class Intake:
         self._began = time.monotonic()
         self._checked: float | None = None
         self._life = uuid4().hex
+        self._under_way: dict[int, str] = {}
 
     def open(self) -> None:
         """Begin to fold, first what is there already."""
@@ -75,12 +76,33 @@ class Intake:
                 await self._folding
 
     async def see_to(self, case_id: int, revision: int) -> None:
-        """Let a case's workflow run for a revision; once for each, whoever asks.
+        """Let a case's workflow run for a revision, where none is under way that will come to it.
+
+        The engine begins one workflow of a case a second: with one for each of two hundred pages, the card would be
+        right after minutes.
 
         Raises:
             LedgerError: it is not recorded; the next look does it.
         """
-        await self._engine.start(CASE, case_id, revision, key=f"case:{case_id}:{revision}", partition=str(case_id))
+        last = self._under_way.get(case_id)
+        if last is None or await self._engine.ended(last):
+            await self._begin(case_id, revision)
+
+    async def go_on(self, case_id: int) -> None:
+        """A case's workflow has done what it knew of: let another one do what was asked for meanwhile.
+
+        Raises:
+            LedgerError: it is not recorded; the next look does it.
+        """
+        self._under_way.pop(case_id, None)  # first: what comes after the next line begins one of its own
+        for touched in await self._cases.behind({case_id}):
+            await self._begin(*touched)
+
+    async def _begin(self, case_id: int, revision: int) -> None:
+        """Start the workflow of a revision; once for each, whoever asks."""
+        key = f"case:{case_id}:{revision}"
+        await self._engine.start(CASE, case_id, revision, key=key, partition=str(case_id))
+        self._under_way[case_id] = key
 
     async def _fold_on(self, channel: str) -> None:
         while True:
@@ -117,7 +139,7 @@ class Intake:
         behind = await self._cases.behind()
         self.behind = len(behind)
         for case_id, revision in behind:
-            await self.see_to(case_id, revision)
+            await self._begin(case_id, revision)
             key = f"case:{case_id}:{revision}"
             if await self._engine.ended(key):
                 again = int((time.monotonic() - self._began) // BEGIN_ANEW)

@@ -10,7 +10,6 @@ from sre_bot.workflows.turns import Turns, prompt_of
 log = logging.getLogger(__name__)
 
 BELOW = "I was restarted while I worked on this; I go on below."
-BEGIN_AGAIN = "I was restarted before I began; I begin again below."
 GIVEN_UP = "I was restarted {attempts} times while I worked on this, so I give it up. What is written above stands."
 SHOWN = "Its end was shown; a crash came before it was recorded."
 MOST_ATTEMPTS = 4
@@ -48,7 +47,6 @@ class Recovery:
             elif turn.state is TurnState.RUNNING:
                 await self._go_on(turn, shown)
             else:
-                await self._people.close_reply(turn.channel, turn.thread_ts, turn.id, turn.attempts + 1, BEGIN_AGAIN)
                 await self._begin(turn)
 
     async def _go_on(self, turn: Turn, shown: set[int]) -> None:
@@ -82,4 +80,4 @@ class Recovery:
     async def _begin(self, turn: Turn) -> None:
         thread = await self._ledger.find_thread(turn.channel, turn.thread_ts)
         if thread and not self._turns.holds(turn.id):
-            await self._turns.enqueue(thread.id, turn, prompt_of(turn, thread.team))
+            await self._turns.resume(thread.id, turn, prompt_of(turn, thread.team))

@@ -62,6 +62,7 @@ class Turns:
         self._workers: dict[int, asyncio.Task[None]] = {}
         self._runs: dict[int, Run] = {}
         self._in_hand: set[UUID] = set()
+        self._left_behind: set[UUID] = set()
         self._closing = False
         self._looking: asyncio.Task[None] | None = None
 
@@ -163,6 +164,11 @@ class Turns:
         if self._workers:
             await asyncio.wait(self._workers.values(), timeout=DRAIN_TIMEOUT)
 
+    async def resume(self, thread_id: int, turn: Turn, prompt: Prompt) -> None:
+        """As `enqueue`, for a turn that another process left, which may have begun to show its reply."""
+        self._left_behind.add(turn.id)
+        await self.enqueue(thread_id, turn, prompt)
+
     async def enqueue(self, thread_id: int, turn: Turn, prompt: Prompt) -> None:
         """Steer the thread's run with a recorded turn, or let it wait for its place."""
         self._in_hand.add(turn.id)
@@ -263,7 +269,9 @@ class Turns:
 
     async def _open(self, turn: Turn, prompt: Prompt) -> Run:
         """The first visible sign."""
-        run = Run(prompt, await self._people.open_reply(prompt, turn.id, turn.attempts + 1))
+        left_behind = turn.id in self._left_behind
+        self._left_behind.discard(turn.id)
+        run = Run(prompt, await self._people.open_reply(prompt, turn.id, turn.attempts + 1, search=left_behind))
         if turn.attempts:
             run.reply.show(Notice(GOING_ON))
         if self._places.all_taken:

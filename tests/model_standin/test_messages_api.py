@@ -54,6 +54,13 @@ async def test_a_whole_answer_carries_the_same_turn(standin: Standin) -> None:
     assert message["content"][1]["input"] == {"service": "api-server", "level": "ERROR"}
 
 
+async def test_a_standing_answer_is_given_again_and_again_after_what_is_enqueued(standin: Standin) -> None:
+    await standin.order("script", marker="outage-1", always={"text": "as always"})
+    await standin.order("script", marker="outage-1", turns=[{"text": "first"}])
+    answers = [(await standin.send([user("outage-1")])).json()["content"][0]["text"] for _ in range(3)]
+    assert answers == ["first", "as always", "as always"]
+
+
 async def test_two_messages_never_share_an_id(standin: Standin) -> None:
     answers = [(await standin.send([user("hello")])).json() for _ in range(2)]
     assert answers[0]["id"] != answers[1]["id"]

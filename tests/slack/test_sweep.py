@@ -52,3 +52,11 @@ async def test_a_message_that_is_complete_is_left_alone(slack, client):
     message, _ = await slack.replies(thread_ts)
     assert REASON not in message["text"]
     assert message["edited"] is False
+
+
+async def test_a_message_that_was_ended_here_before_is_no_answer(slack, client):
+    thread_ts = await _left(slack, client, Page(WORKING, running=True))
+    assert await close_abandoned(client, slack.channel, thread_ts, KEY, REASON)
+    assert await close_abandoned(client, slack.channel, thread_ts, KEY, REASON), "a crash came before what follows"
+    message, _ = await slack.replies(thread_ts)
+    assert message["text"].count(REASON) == 1

@@ -97,6 +97,19 @@ async def test_a_reply_shows_text_tools_and_footer_in_the_order_of_their_happeni
     ]
 
 
+async def test_a_reply_that_another_process_began_goes_on_in_its_message(thread, slack):
+    key = "turn:left-behind"
+    LiveReply(thread.outbox, slack.channel, thread.ts, key, thread._note, tick=0.02)  # its process dies after the post
+    await _until_posted(thread)
+    client = AsyncWebClient(token=slack.world["tokens"]["bot"], base_url=f"{slack.url}/api/")
+    reply = LiveReply(Outbox(client), slack.channel, thread.ts, key, thread._note, search=True, tick=0.02)
+    for event in (TextDelta("All is well."), END):
+        reply.show(event)
+    await reply.settle()
+    own = [message for message in await slack.replies(thread.ts) if key in str(message["metadata"])]
+    assert ["All is well." in message["markdown"] for message in own] == [True]
+
+
 async def test_the_first_sign_is_there_before_the_model_has_said_anything(thread, slack):
     await _until_posted(thread)
     replies = await slack.replies(thread.ts)

@@ -206,6 +206,18 @@ async def test_a_slow_call_still_takes_effect(slack: Slack) -> None:
     assert call["duration_ms"] >= 50
 
 
+async def test_an_answer_that_is_held_comes_after_the_message_is_there(slack: Slack) -> None:
+    await slack.order("faults", method="chat.postMessage", kind="hold_after", delay=0.3)
+    posting = asyncio.create_task(slack.bot.chat_postMessage(channel="C0INCIDENTS", text="x"))
+    async with asyncio.timeout(5):
+        while not (await slack.read("faults"))["held"]:
+            await asyncio.sleep(0.01)
+    assert not posting.done()
+    assert len((await slack.read("channel", channel="#incidents"))["messages"]) == 1
+    await posting
+    assert (await slack.read("faults"))["held"] == []
+
+
 async def follow(slack: Slack, count: int, after: int | None = None) -> list[tuple[int, str, Json]]:
     headers = {} if after is None else {"Last-Event-ID": str(after)}
     events, lines = [], []

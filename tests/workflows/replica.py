@@ -71,7 +71,7 @@ class Folk:
     async def read_context(self, prompt: Prompt, *, above: bool) -> str:
         return ""
 
-    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int) -> Reply:
+    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int, *, search: bool = False) -> Reply:
         self._log.note(f"{prompt.ts} attempt {attempt}")
         return Reply(self._log, prompt.ts)
 

@@ -77,7 +77,7 @@ class SlowRoom(Room):
         self.asked = asyncio.Event()
         self.opens = asyncio.Event()
 
-    async def open_reply(self, prompt: Prompt, turn_id: object, attempt: int) -> Shown:
+    async def open_reply(self, prompt: Prompt, turn_id: object, attempt: int, *, search: bool = False) -> Shown:
         self.asked.set()
         await self.opens.wait()
         return await super().open_reply(prompt, turn_id, attempt)  # type: ignore[arg-type]  # not read there

@@ -51,6 +51,8 @@ class Dispatcher:
         response = self._ordered(fault, note) or await self._perform(name, request, note, fault)
         if fault and fault.kind == "error_after" and note["ok"]:
             response = _refusal(note, Refused(fault.error))
+        if fault and fault.kind == "hold_after" and note["ok"]:
+            await self.faults.hold(name, fault.delay)
         note["status"], note["duration_ms"] = response.status, round((time.time() - note["time"]) * 1000, 1)
         if fault and fault.kind in ("drop_before", "drop_after"):
             _hang_up(request)
