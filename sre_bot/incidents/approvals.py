@@ -126,8 +126,12 @@ class Approvals:
             await connection.execute(update(approvals).where(approvals.c.id == approval_id).values(values))
 
     async def unfinished(self) -> list[Approval]:
-        """Give every approval that is in no end state, oldest first: after a crash, what has to be looked at."""
-        query = select(approvals).where(approvals.c.state.in_(UNDECIDED_OR_UNDONE)).order_by(approvals.c.id)
+        """Give every approval that somebody still has to look at after a crash, oldest first.
+
+        It is in no end state, or was rejected and the agent has not read it.
+        """
+        unread = (approvals.c.state == ApprovalState.REJECTED) & approvals.c.applied.is_(False)
+        query = select(approvals).where(approvals.c.state.in_(UNDECIDED_OR_UNDONE) | unread).order_by(approvals.c.id)
         async with self._database.reading() as connection:
             return [_approval(row) for row in await connection.execute(query)]
 

@@ -6,7 +6,8 @@ file, the blast radius from the catalog.
 """
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,10 +16,14 @@ from sre_bot.catalog import Catalog
 from sre_bot.clients.env_files import EnvFile, EnvFiles
 from sre_bot.errors import BadRequest
 from sre_bot.incidents.plan import Plan, Way
-from sre_bot.tools.masking import MASKED
+from sre_bot.tools.masking import MASKED, mask_secrets
 from sre_bot.tools.postmortem import SECTIONS
 from sre_bot.tools.remediation import check_setting, is_shown
 from sre_bot.tools.spec import ToolSpec, read_arguments
+
+SHORTEST_SECRET = 4
+"""Characters of a secret that is masked where a comment repeats it; a shorter one stands in too many words."""
+_LINE_END = re.compile(r"\r\n|\n|\r")  # what ends a line of an env file; `splitlines` knows more, and miscounts
 
 NO_WAY_BACK = "There is no way back by a tool."
 
@@ -126,17 +131,33 @@ class Planner:
 
 
 def _diff(old: EnvFile, new: EnvFile, declared: Mapping[str, Any]) -> str:
-    """A unified diff in which every value that is not to be seen is masked."""
-    lines = difflib.unified_diff(_masked(old, declared), _masked(new, declared), old.name, new.name, n=1, lineterm="")
+    """A unified diff in which every value that is not to be seen is masked, also where a comment repeats it."""
+    hidden = [value for key, value in old.values.items() if value and not is_shown(dict(declared), key)]
+    lines = difflib.unified_diff(
+        _masked(old, declared, hidden), _masked(new, declared, hidden), old.name, new.name, n=1, lineterm=""
+    )
     return "\n".join(lines)
 
 
-def _masked(file: EnvFile, declared: Mapping[str, Any]) -> list[str]:
-    lines = file.content.decode("utf-8", "replace").splitlines()
-    for key, number in file.lines.items():
+def _masked(file: EnvFile, declared: Mapping[str, Any], hidden: Sequence[str]) -> list[str]:
+    lines = [_hide(line, hidden) for line in _LINE_END.split(file.content.decode("utf-8", "replace"))]
+    starts = sorted([*file.lines.values(), len(lines) + 1])
+    for (key, number), following in zip(file.lines.items(), starts[1:], strict=True):
         if not is_shown(dict(declared), key):
             lines[number - 1] = f"{key}={MASKED}"
-    return lines
+            # A quoted value goes on over as many lines as it has line ends.
+            last = min(following - 1, number + len(_LINE_END.findall(file.values[key])))
+            lines[number:last] = [MASKED] * (last - number)
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def _hide(line: str, hidden: Sequence[str]) -> str:
+    """A line of a file for people: whatever a comment says of a secret is masked too."""
+    assignment, mark, comment = line.partition("#")
+    for value in hidden:
+        if len(value) >= SHORTEST_SECRET:
+            comment = comment.replace(value, MASKED)
+    return assignment + mark + mask_secrets(comment)
 
 
 def _page(values: BaseModel) -> Plan:

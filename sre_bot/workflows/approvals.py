@@ -152,9 +152,10 @@ class Proposals:
         if approval.state is ApprovalState.PENDING and approval.expires_at <= datetime.now(UTC):
             await self._expire(approval, "nobody decided in time")
             raise BadRequest(f"Proposal #{approval_id} has expired. Nothing was executed; ask me to propose it again.")
-        if approve:
+        before: dict[str, float] = {}
+        if approve and approval.state is ApprovalState.PENDING:
             await self._check_unchanged(approval)
-            await self._sample(approval)
+            before = await self._sample(approval)
         to = ApprovalState.APPROVED if approve else ApprovalState.REJECTED
         try:
             first = await self._ledger.approvals.move(approval.tool_use_id, to, by=person, reason=reason)
@@ -162,6 +163,8 @@ class Proposals:
             now = await self._ledger.approvals.get(approval_id) or approval
             raise BadRequest(f"Proposal #{approval_id} is {now.state} already; nothing was changed by this.") from error
         log.info("proposal %d was %s by %s", approval_id, to, person)
+        if first and before:  # whoever comes second may have sampled after the change
+            await self._keep(approval_id, before)
         # The workflow is what makes sure; whoever clicked need not wait until the engine looks at its queue.
         await self._engine.start(ACT, approval_id, key=f"act:{approval_id}", partition=str(approval_id))
         self._seal.decided(approval.tool_use_id)
@@ -240,7 +243,7 @@ class Proposals:
 
     async def _check_unchanged(self, approval: Approval) -> None:
         """A file that is another by now voids the proposal: what was shown is not what would happen."""
-        if approval.state is not ApprovalState.PENDING or approval.file_hash is None:
+        if approval.file_hash is None:
             return
         try:
             plan, file_hash = self._planner.plan(approval.tool, approval.arguments)
@@ -254,15 +257,17 @@ class Proposals:
                 "executed; ask me to propose it again."
             )
 
-    async def _sample(self, approval: Approval) -> None:
+    async def _sample(self, approval: Approval) -> dict[str, float]:
         if self._verification is None or not approval.plan.watch:
-            return
+            return {}
         try:
-            before = await self._verification.sample(approval)
+            return await self._verification.sample(approval)
         except SreBotError as error:
             log.warning("proposal %d: no figures from before: %s", approval.id, error)
-            return
+            return {}
+
+    async def _keep(self, approval_id: int, before: dict[str, float]) -> None:
         try:
-            await self._ledger.approvals.note(approval.id, before=before)
+            await self._ledger.approvals.note(approval_id, before=before)
         except LedgerError as error:
-            log.warning("proposal %d: the figures from before are not kept: %s", approval.id, error)
+            log.warning("proposal %d: the figures from before are not kept: %s", approval_id, error)
