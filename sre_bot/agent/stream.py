@@ -179,7 +179,8 @@ class RunStream:
     def _judge(self, result: ResultMessage) -> tuple[Outcome, str]:
         if result.subtype in LIMITS:
             return Outcome.LIMITED, LIMITS[result.subtype]
-        if result.terminal_reason == "tool_deferred":
+        # Of a call that is deferred again, in a resumed process, only the stop reason says so.
+        if "tool_deferred" in (result.terminal_reason, result.stop_reason) and not result.is_error:
             return Outcome.PROPOSED, ""
         if (result.terminal_reason or "").startswith("aborted"):
             return Outcome.STOPPED, "Stopped."

@@ -23,7 +23,7 @@ async def target(model: Model, ledger: Ledger, tmp_path: Path) -> AsyncIterator[
     """One thread, one env file, one ledger; the processes are the real ones."""
     config = tmp_path / "config"
     config.mkdir()
-    for name in ("services.yaml", "thresholds.yaml", "runbooks"):
+    for name in ("services.yaml", "runbooks"):
         if (source := ROOT / "config" / name).exists():
             (config / name).symlink_to(source)
     (config / "policy.yaml").write_text(POLICY)

@@ -96,6 +96,14 @@ def test_a_card_shows_the_exact_call_the_change_the_radius_and_who_may_decide():
         assert words in shown
 
 
+@pytest.mark.parametrize("hidden", ["\u202e", "\u2066", "\u200b", "\u200f", "\x00", "\x1b", "\u2028", "\ufeff"])
+def test_what_would_turn_or_hide_parts_of_a_call_is_spelled_out(hidden: str):
+    shown = texts(proposal.render(nasty(f"20{hidden}02")))
+    assert f"20\\\\u{ord(hidden):04x}02" in shown
+    header, call, *_ = proposal.render(nasty(f"20{hidden}02"))[0::2]
+    assert hidden not in json.dumps([header, call], ensure_ascii=False)
+
+
 def test_without_approvers_the_card_says_how_to_name_them():
     assert "SLACK_APPROVERS" in texts(proposal.render(ProposalCard(make(), "", "")))
 
@@ -109,9 +117,9 @@ def test_whatever_stands_in_a_call_the_card_fits_slack_and_calls_nobody(text: st
     card = nasty(text, state=state)
     for short in (False, True):
         content = ProposalSheet(card, short).content()
-        assert faults_of(content["blocks"], MESSAGE_BLOCKS) == []
-        assert in_blocks(content["blocks"]) == []
-        assert in_text(content["text"]) == []
+        assert faults_of(content["blocks"], MESSAGE_BLOCKS, 50) == []
+        assert list(in_blocks(content["blocks"])) == []
+        assert list(in_text(content["text"], bare=True)) == []
         assert len(content["text"]) <= 4_000
 
 

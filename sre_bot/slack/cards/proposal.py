@@ -6,6 +6,8 @@ on the card was worded by the model for the card. Two buttons while it is pendin
 
 import json
 import logging
+import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +34,11 @@ PARTS = 4
 LINE = 600
 REASON_LIMIT = 1_000
 NOBODY = "⚠️ *Nobody may approve here*: whoever runs me sets SLACK_APPROVERS to the ids of users or user groups."
+
+UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Kinds of characters that show nothing, or change how the others are shown."""
+CONTROL = re.compile(r"<(?=[!@#])")
+"""What would begin a control sequence of Slack's; preformatted text has no escapes, so it is parted."""
 
 SIGNS = {
     ApprovalState.PROPOSED: "✋",
@@ -98,7 +105,20 @@ def call_text(approval: Approval) -> str:
 
 
 def _headline(approval: Approval) -> str:
-    return f"{SIGNS[approval.state]} {WORDS[approval.state]}: #{approval.id} {approval.plan.summary or approval.tool}"
+    summary = _visible(approval.plan.summary or approval.tool)
+    return f"{SIGNS[approval.state]} {WORDS[approval.state]}: #{approval.id} {summary}"
+
+
+def _visible(text: str) -> str:
+    """Text that is no other than it looks: what would turn, hide or notify is spelled out."""
+    spelled = "".join(
+        _spell(char) if unicodedata.category(char) in UNSEEN and char not in "\n\t" else char for char in text
+    )
+    return CONTROL.sub("<\u2060", spelled)
+
+
+def _spell(char: str) -> str:
+    return f"\\u{ord(char):04x}"
 
 
 def _header(approval: Approval) -> Block:
@@ -110,6 +130,7 @@ def _labelled(label: str, text: str) -> Iterator[Block]:
     if not text:
         return
     yield _section(f"*{label}*")
+    text = _visible(text)
     shown = text[: PART * PARTS]
     for start in range(0, len(shown), PART):
         pre = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown[start : start + PART]}]}
@@ -134,7 +155,7 @@ def _ending(card: ProposalCard) -> Iterator[Block]:
     """Who decides until when, with the buttons; or who decided, and what came of it."""
     approval = card.approval
     if approval.state is ApprovalState.PENDING:
-        who = f"*May decide:* {card.approvers}" if card.approvers else NOBODY
+        who = f"*May decide:* {literal(cut(card.approvers, LINE))}" if card.approvers else NOBODY
         until = f"until {date(approval.expires_at)}; then it is void"
         yield _section(
             f"{who}, {until}.\nOr type `approve {approval.id}` or `reject {approval.id} why` in this thread."
@@ -152,7 +173,7 @@ def _approve(approval: Approval) -> Block:
     return _button(APPROVE, "Approve", "primary", approval) | {
         "confirm": {
             "title": {"type": "plain_text", "text": f"Approve #{approval.id}?"},
-            "text": {"type": "plain_text", "text": one_line(approval.plan.summary or approval.tool, 290)},
+            "text": {"type": "plain_text", "text": one_line(_visible(approval.plan.summary or approval.tool), 290)},
             "confirm": {"type": "plain_text", "text": "Approve"},
             "deny": {"type": "plain_text", "text": "Not yet"},
         }
