@@ -3,7 +3,7 @@
 Hints of other MCP servers about their own tools are not read: a server that lies about itself would open its own gate.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -64,12 +64,21 @@ def load_policy(config_dir: Path, tools: Mapping[str, bool]) -> Policy:
     except ValidationError as error:
         findings = [(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors(include_url=False)]
         raise CatalogError("\n".join(f"{path}: {where}: {what}" for where, what in findings)) from error
+    if problems := list(_problems(policy, tools)):
+        raise CatalogError("\n".join(f"{path}: {problem}" for problem in problems))
+    return policy
+
+
+def _problems(policy: Policy, tools: Mapping[str, bool]) -> Iterator[str]:
+    """What a well-formed policy may not say."""
     for name in sorted(policy.approval.free):
         if not tools.get(name, False):
-            raise CatalogError(
-                f"{path}: approval.free: {name!r} cannot run without an approval: it changes a service, or is no tool "
-                f"that writes. May be listed: {', '.join(sorted(each for each, may in tools.items() if may))}."
+            yield (
+                f"approval.free: {name!r} cannot run without an approval: it changes a service, or is no tool that "
+                f"writes. May be listed: {', '.join(sorted(each for each, may in tools.items() if may))}."
             )
+    for name in policy.read_only:
+        if "__" in name:  # mcp__a__b__c is c of a__b, or b__c of a
+            yield f"read_only: {name!r}: a server's name may not hold two underscores."
     if "sre" in policy.read_only:
-        raise CatalogError(f"{path}: read_only: 'sre' is the bot's own server; which of its tools read is known.")
-    return policy
+        yield "read_only: 'sre' is the bot's own server; which of its tools read is known."

@@ -161,6 +161,7 @@ class Seal:
         sealed = await self._ledger.approvals.propose(proposal)
         if not freed:
             return _defer()
+        await self._ledger.approvals.note(sealed.id, applied=True)  # there is no decision for the agent to read
         for state in (ApprovalState.PENDING, ApprovalState.APPROVED):
             await self._ledger.approvals.move(tool_use_id, state, by=POLICY)
         return await self._let_through(sealed)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from slack_bolt.async_app import AsyncApp
 
 from sre_bot.errors import SreBotError
+from sre_bot.slack.mrkdwn import to_mrkdwn
 from sre_bot.workflows.people import Decisions, Prompt
 
 log = logging.getLogger(__name__)
@@ -23,8 +24,8 @@ SPOKEN_SUBTYPES = frozenset({None, "file_share", "thread_broadcast"})
 AMENDMENTS = frozenset({"message_changed", "message_deleted"})
 STOP_WORDS = frozenset({"stop", "cancel", "abort", "halt"})
 """Words that, alone in a message, end the run in the thread."""
-DECISION = re.compile(r"\s*(?P<word>approve|reject)\s+#?(?P<number>[0-9]{1,9})\b(?P<reason>.*)", re.I | re.S)
-"""What decides on a proposal when it is typed."""
+DECISION = re.compile(r"\s*`?(?P<word>approve|reject)\s+#?(?P<number>[0-9]{1,9})\b`?(?P<reason>.*)", re.I | re.S)
+"""What decides on a proposal when it is typed, also as the card prints it, as code."""
 WORDS_LIMIT = 20_000
 """Characters of one message that become a prompt; more is a log, and belongs in a file."""
 WORDLESS = "Please look into what this thread is about."
@@ -94,7 +95,7 @@ async def _take(
     if why := await door.refuse(event, body):
         await door.tell(event, why)
     elif decisions and (typed := DECISION.fullmatch(prompt.text)):
-        await door.tell(event, await _decide(decisions, prompt, typed))
+        await door.tell(event, to_mrkdwn(await _decide(decisions, prompt, typed)))
     elif prompt.text.lower().strip(" .!") not in STOP_WORDS or not await desk.stop(prompt.channel, prompt.thread_ts):
         await desk.submit(prompt)
 
