@@ -22,7 +22,8 @@ Control API (JSON, no token):
     GET  /sandbox/thread?channel=&ts=                    {messages, status}; a message has user, name, bot, ts,
                                                          text (as on screen), notification (the text argument),
                                                          markdown (what the app sent), blocks, attachments, files,
-                                                         edited, reactions, metadata, subtype, ephemeral_to?
+                                                         edited, reactions, metadata, subtype, stream (open, ended,
+                                                         stopped_by_user, or null), ephemeral_to?
     GET  /sandbox/channel?channel=                       the same for a channel's top level, oldest first
     GET  /sandbox/violations                             {violations: [{kind, detail, method, time}]}
     GET  /sandbox/pings                                  {pings: [{channel, ts, how, kind, target, notified}]}
@@ -40,7 +41,10 @@ Control API (JSON, no token):
     POST /sandbox/outage    {seconds}                    all of Slack is down, sockets are reset
     POST /sandbox/sockets/disconnect {reason, count?}    warning, refresh_requested, link_disabled,
                                                          too_many_websockets; close, reset, half_open
-    POST /sandbox/clock     {rate?, ack_within?}         the rate limits' clock, and the patience for an ack
+    POST /sandbox/streams   {most_bytes?, lifetime?, read_back?}  what a stream holds; read_back of an open one: live,
+                                                         first (its first text only), hidden
+    POST /sandbox/streams/stop {channel, ts, user}       somebody stops a stream
+    POST /sandbox/clock     {rate?, ack_within?}         the clock of limits and streams, and the patience for an ack
 
 A wrong order is answered with 400 or 409 and {error}.
 """

@@ -17,6 +17,7 @@ from sandbox.slack.faults import Fault
 from sandbox.slack.messages import as_people_see
 from sandbox.slack.people import BadOrder
 from sandbox.slack.sockets import REASONS
+from sandbox.slack.streams import StreamRules, refresh
 from sandbox.slack.world import APP_ID, APP_TOKEN, BOT_ID, BOT_TOKEN, BOT_USER, TEAM_ID, Message
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Control:
             "outage": self.outage,
             "sockets/disconnect": self.disconnect,
             "clock": self.clock,
+            "streams": self.streams,
+            "streams/stop": self.stop_stream,
         }
         return [
             *(web.get(f"/sandbox/{path}", _reading(read)) for path, read in reads.items()),
@@ -84,6 +87,8 @@ class Control:
         ts = request.query.get("ts", "")
         parent = [channel.messages[ts]] if ts in channel.messages else []
         unseen = [m for m in self.it.world.ephemerals if m.channel == channel.id and m.thread_ts == ts]
+        for message in channel.replies(ts):
+            refresh(message, self.it.limits.clock.now(), self.it.workspace.streams)
         messages = sorted([*parent, *channel.replies(ts), *unseen], key=lambda message: message.ts)
         status = self.it.world.statuses.get((channel.id, ts))
         fresh = status if status and time.time() - status["since"] < STATUS_LIVES else None
@@ -168,6 +173,19 @@ class Control:
         if "ack_within" in order:
             self.it.sockets.ack_within = float(order["ack_within"])
         return {"rate": self.it.limits.clock.rate, "ack_within": self.it.sockets.ack_within}
+
+    async def streams(self, order: Json, _: web.Request) -> Json:
+        """Choose what a stream holds, how long it lives, and what read-back shows of it while it is open."""
+        self.it.workspace.streams = StreamRules(**order, ordered="most_bytes" in order)
+        return {}
+
+    async def stop_stream(self, order: Json, _: web.Request) -> Json:
+        """Somebody stops a stream."""
+        _channel, message = self.it.people.message(order)
+        if message.stream is None or message.stream.state != "open":
+            raise BadOrder("that message is not being streamed")
+        self.it.workspace.stop_stream(message, message.stream, self.it.people.user(order.get("user")).id)
+        return {}
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events from `Last-Event-ID` or `?after=` on."""

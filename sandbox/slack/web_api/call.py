@@ -26,6 +26,7 @@ class Refused(Exception):
         super().__init__(error)
         self.error = error
         self.messages = list(messages)
+        self.ordered = False  # a test made Slack refuse it: no mistake of the app
 
 
 class RateLimited(Exception):

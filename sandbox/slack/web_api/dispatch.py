@@ -75,7 +75,7 @@ class Dispatcher:
                 return _refusal(note, Refused("msg_too_long"))
             result = await self._call(name, token, args, str(request.url.origin()))
         except Refused as refused:
-            if refused.error in CARELESS:
+            if refused.error in CARELESS and not refused.ordered:
                 detail = "; ".join(refused.messages) or refused.error
                 self.workspace.journal.violate(refused.error, detail, method=name)
             return _refusal(note, refused)
