@@ -33,11 +33,14 @@ from sre_bot.settings import Settings, load_settings, read_environment
 from sre_bot.slack import listeners
 from sre_bot.slack.board import SlackBoard
 from sre_bot.slack.cards import incident, reply
+from sre_bot.slack.files import Files
 from sre_bot.slack.membership import Membership
 from sre_bot.slack.outbox import Outbox, refusal
 from sre_bot.slack.people import SlackPeople
 from sre_bot.slack.reading import ThreadReader
+from sre_bot.slack.replies import Replies
 from sre_bot.slack.sockets import Sockets
+from sre_bot.slack.streams import Streams
 from sre_bot.tools.offer import SERVER_NAME, describe_tools
 from sre_bot.tools.spec import Access, ToolSpec
 from sre_bot.vitals import Readiness, vital_signs
@@ -133,7 +136,9 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         pool = _pool(settings, ledger)
         stack.push_async_callback(pool.close)
         outbox = Outbox(web)
-        people = SlackPeople(outbox, ThreadReader(web, identity["user_id"]), ledger)
+        streams = Streams(web, outbox, identity["user_id"])
+        replies = Replies(outbox, Files(web, outbox), streams, settings.slack.stream_mode)
+        people = SlackPeople(outbox, ThreadReader(web, identity["user_id"]), ledger, replies)
         around = Circumstances(
             replica=replica,
             alone=ledger.single,
@@ -142,6 +147,7 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
             budgets=Budgets(ledger.runs, settings.incidents),
         )
         turns = Turns(ledger, pool, people, around)
+        replies.stop = turns.stop
         engine = Engine(settings.database_url, replica)
         intake = Intake(
             ledger.cases,

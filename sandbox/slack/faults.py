@@ -30,7 +30,7 @@ class Fault:
 
     def finds_too_long(self, args: dict[str, Any]) -> bool:
         """Whether it refuses a call for the length of its content, blocks counted as they were sent."""
-        content = args.get("markdown_text") or args.get("blocks") or args.get("text") or ""
+        content = args.get("markdown_text") or args.get("blocks") or args.get("chunks") or args.get("text") or ""
         return self.kind == "too_long" and len(str(content)) > self.limit
 
 

@@ -26,6 +26,7 @@ from sre_bot.settings.bot import (
     RunSettings,
     Settings,
     SlackSettings,
+    StreamMode,
     WebhookSettings,
 )
 from sre_bot.settings.fields import ROOT
@@ -48,6 +49,7 @@ __all__ = [
     "RunSettings",
     "Settings",
     "SlackSettings",
+    "StreamMode",
     "ToolSettings",
     "WebhookSettings",
     "load_ledger_settings",

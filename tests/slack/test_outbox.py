@@ -7,6 +7,8 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from sre_bot.agent.events import Event, Outcome, RunEnded, Steered, TextBreak, TextDelta, ToolFinished, ToolStarted
+from sre_bot.slack.files import Files
+from sre_bot.slack.following import Spot
 from sre_bot.slack.outbox import Outbox
 from sre_bot.slack.writer import LiveReply
 
@@ -67,7 +69,8 @@ async def _tell_under_faults(slack: Any, client: AsyncWebClient, seed: int) -> N
     async def note(ts: str) -> None:
         posted.append(ts)
 
-    reply = LiveReply(Outbox(client, SPEED), slack.channel, prompt, f"turn:{seed}", note, tick=0.001)
+    outbox = Outbox(client, SPEED)
+    reply = LiveReply(outbox, Files(client, outbox), Spot(slack.channel, prompt, f"turn:{seed}", note), tick=0.001)
     faulty = chance.sample(range(len(story.events)), ORDERS)
     for step, event in enumerate(story.events):
         if step in faulty:
