@@ -21,6 +21,7 @@ from sre_bot.slack.writer import LiveReply
 
 DM, ADA = "D0ADA00001", "U0ADA00001"
 PACE = 60.0  # of the writer: a minute takes a second
+LIFETIME = 3_000.0  # seconds of the stand-in's clock, which the stories let run ten times as fast as the writer's
 ORDERS = 4  # of faults in a run; more only make the writer pause longer
 READING = "conversations.replies"
 METHODS = {
@@ -36,7 +37,11 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "too_long", "limit": 5_000},
     {"kind": "error", "error": "invalid_blocks"},
 )
-STREAM_FAULTS: tuple[dict[str, Any], ...] = ({"lifetime": 0.0}, {"most_bytes": 4_000}, {"read_back": "first"})
+STREAM_FAULTS: tuple[dict[str, Any], ...] = (
+    {"lifetime": 0.0},
+    {"most_bytes": 4_000, "lifetime": LIFETIME},
+    {"read_back": "first", "lifetime": LIFETIME},
+)
 
 
 class Control(Protocol):
@@ -45,7 +50,7 @@ class Control(Protocol):
     async def look(self, path: str, **query: str) -> dict[str, Any]:
         """Read something."""
 
-    async def order(self, path: str, **body: Any) -> dict[str, Any]:
+    async def order(self, path: str, **body: Any) -> dict[str, Any]:  # noqa: ANN401  (JSON)
         """Have something done."""
 
 
@@ -128,7 +133,7 @@ class Story:
 
     def _call(self, summary: str) -> None:
         self.calls.append(f"{summary} · 0.4 s")
-        self.events += [ToolStarted(summary, "get_logs", summary), ToolFinished(summary, True, 0.4)]
+        self.events += [ToolStarted(summary, "get_logs", summary), ToolFinished(summary, ok=True, seconds=0.4)]
 
 
 async def tell(room: Room, mode: str, seed: int) -> str:
@@ -153,7 +158,7 @@ async def _break(room: Room, mode: str, chance: random.Random) -> None:
     if mode == "native" and chance.random() < 0.3:
         await room.control.order("streams", **chance.choice(STREAM_FAULTS))
         await asyncio.sleep(0.03)
-        await room.control.order("streams")
+        await room.control.order("streams", lifetime=LIFETIME)
         return
     fault = chance.choice(FAULTS)
     await room.control.order("faults", method=chance.choice(METHODS[mode]), count=chance.randint(1, 2), **fault)
