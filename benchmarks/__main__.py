@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import conversations, demo, fleet, latency, mcp_servers, tools, webhooks
+from benchmarks import conversations, demo, fleet, latency, mcp_servers, tools, webhooks, writer
 from benchmarks.machine import describe_machine
 from benchmarks.tables import Table
 
@@ -14,10 +14,11 @@ MEASUREMENTS: dict[str, Callable[[int], list[Table]]] = {
     "mcp": mcp_servers.measure,
     "tools": tools.measure,
     "webhooks": webhooks.measure,
+    "writer": writer.measure,
     "fleet": fleet.measure,
     "demo": demo.measure,
 }
-RUNS = {"latency": 3, "conversations": 2, "mcp": 7, "tools": 5, "webhooks": 3, "fleet": 2, "demo": 1}
+RUNS = {"latency": 3, "conversations": 2, "mcp": 7, "tools": 5, "webhooks": 3, "writer": 1, "fleet": 2, "demo": 1}
 
 
 def main() -> int:

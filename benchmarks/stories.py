@@ -6,6 +6,7 @@ time to one Slack, so that a fault that one story orders may hit another.
 
 import asyncio
 import random
+import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -35,7 +36,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "http_500"},
     {"kind": "error_after"},
     {"kind": "too_long", "limit": 5_000},
-    {"kind": "error", "error": "invalid_blocks"},
+    {"kind": "bad_blocks"},
 )
 STREAM_FAULTS: tuple[dict[str, Any], ...] = (
     {"lifetime": 0.0},
@@ -167,7 +168,8 @@ async def _break(room: Room, mode: str, chance: random.Random) -> None:
 def judge(story: Story, messages: list[dict[str, Any]], spoken: str) -> str:
     """What is wrong with a thread, in words; empty where every word is there once and in its place."""
     shown = [_said(message) for message in messages]
-    lines = "".join(shown)
+    lines = "".join(shown).replace("• ", "- ")  # where blocks were refused, lists are text
+    lines = re.sub(r"- ↪️ Reading log \d", "", lines)  # shown again below
     cards = str([message["blocks"] for message in messages])
     for call in story.calls:
         item = f"- ✅ {call}"

@@ -37,7 +37,8 @@ Control API (JSON, no token):
                                                          resumes after Last-Event-ID
     POST /sandbox/faults    {method, kind, count?, retry_after?, delay?, error?, limit?}; kind: drop_before,
                             drop_after, ratelimited, http_500, slow, error, error_after (it took effect),
-                            too_long (only above limit characters); method may be "*"; {clear: true} forgets all
+                            too_long (only above limit characters), bad_blocks
+                            (only with blocks); method may be "*"; {clear: true} forgets all
     POST /sandbox/outage    {seconds}                    all of Slack is down, sockets are reset
     POST /sandbox/sockets/disconnect {reason, count?}    warning, refresh_requested, link_disabled,
                                                          too_many_websockets; close, reset, half_open

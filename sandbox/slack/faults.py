@@ -1,7 +1,8 @@
 """Faults that a test orders: the next calls of a method go wrong in a chosen way.
 
 `drop_before` loses the request, `drop_after` loses the answer to a request that took effect: the two look
-alike from outside, which is the point. So do `error` and `error_after`. `too_long` refuses content above a length.
+alike from outside, which is the point. So do `error` and `error_after`. `too_long` refuses content above a length,
+`bad_blocks` whatever has blocks.
 """
 
 from __future__ import annotations
@@ -9,7 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-KINDS = ("drop_before", "drop_after", "ratelimited", "http_500", "slow", "error", "error_after", "too_long")
+KINDS = (
+    "drop_before",
+    "drop_after",
+    "ratelimited",
+    "http_500",
+    "slow",
+    "error",
+    "error_after",
+    "too_long",
+    "bad_blocks",
+)
 
 
 @dataclass
@@ -28,10 +39,12 @@ class Fault:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind of fault: {self.kind!r}; there are {', '.join(KINDS)}")
 
-    def finds_too_long(self, args: dict[str, Any]) -> bool:
-        """Whether it refuses a call for the length of its content, blocks counted as they were sent."""
+    def refuses(self, args: dict[str, Any]) -> str:
+        """Why it refuses a call for its content, blocks counted as they were sent; empty where it does not."""
         content = args.get("markdown_text") or args.get("blocks") or args.get("chunks") or args.get("text") or ""
-        return self.kind == "too_long" and len(str(content)) > self.limit
+        if self.kind == "too_long" and len(str(content)) > self.limit:
+            return "msg_too_long"
+        return "invalid_blocks" if self.kind == "bad_blocks" and args.get("blocks") else ""
 
 
 class Faults:

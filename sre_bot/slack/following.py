@@ -139,7 +139,7 @@ class Following(ABC):
         """Share a long answer as a file before its messages say that there is one; without it they say all."""
         filed = True
         try:
-            await self._share(FILE_TITLE, "")
+            await self._share(self._text.answer, "")
         except BackendError as error:
             if not isinstance(error, SlackRefused) and self._clock() <= self._give_up:
                 raise
@@ -152,13 +152,12 @@ class Following(ABC):
         log.error("reply %s is undeliverable: %s", self._spot.key, error)
         if isinstance(error, SlackRefused):
             try:
-                await self._share(FILE_TITLE, REFUSED.format(why=error.code))
+                await self._share("\n\n".join(self._text.render()), REFUSED.format(why=error.code))
             except BackendError as trouble:
                 log.error("reply %s is not delivered as a file either: %s", self._spot.key, trouble)
                 return isinstance(trouble, SlackRefused) or self._clock() > self._give_up
         return True
 
-    async def _share(self, title: str, comment: str) -> None:
-        text = self._text.answer or "\n\n".join(self._text.render())
+    async def _share(self, text: str, comment: str) -> None:
         where = (self._spot.channel, self._spot.thread_ts)
-        await self._files.share(*where, name_for(self._spot.key), title, text, defuse(comment))
+        await self._files.share(*where, name_for(self._spot.key), FILE_TITLE, text, defuse(comment))

@@ -59,11 +59,11 @@ class PostedPages:
         """Whether another pass may succeed; what was refused is asked for differently from now on."""
         if not isinstance(error, SlackRefused):
             return True
-        if error.code in TOO_LONG and self._budget > SMALLEST_BUDGET:
-            self._budget //= 2
-            return True
         if error.code in UNSHOWABLE and not self._plain:
             self._plain, self._budget = True, min(self._budget, PLAIN_BUDGET)
+            return True
+        if error.code in TOO_LONG | UNSHOWABLE and self._budget > SMALLEST_BUDGET:
+            self._budget //= 2
             return True
         return error.code == "streaming_state_conflict"  # until that stream is over
 

@@ -47,7 +47,7 @@ class Tool:
 
     def render(self) -> str:
         """As an item of a list."""
-        if self.left and self.ok is None:
+        if self.left:
             return f"- ↪️ {self.line}"
         return f"- { {None: '🔄', True: '✅', False: '⚠️'}[self.ok] } {self.line}"
 

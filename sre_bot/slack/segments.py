@@ -21,6 +21,7 @@ WORKING_TITLE = "Working on it …"
 LEFT_TITLE = "Goes on below"
 SMALLEST_BUDGET = 600
 
+LEFT = "pending"
 STATUS = {None: "in_progress", True: "complete", False: "error"}
 
 
@@ -39,6 +40,7 @@ class Segment:
         title: of the plan above the cards.
         ts: the message's timestamp.
         doubt: an answer was lost, so that the text has to be compared when the stream is over.
+        twice: bytes that may be there a second time, since they were sent again.
         spoiled: comparing cannot help, so that the message has to be written again then.
         pending: the step whose answer was lost, until it is known what became of it.
         closing: the last step, once it was tried; `lost` where its answer was.
@@ -58,6 +60,7 @@ class Segment:
     ts: str | None = None
     doubt: bool = False
     spoiled: bool = False
+    twice: int = 0
     pending: "Step | None" = None
     closing: "Step | None" = None
     lost: bool = False
@@ -141,7 +144,7 @@ def next_step(segment: Segment, flow: Flow, shown: set[str], around: Circumstanc
         segment.sent = segment.place.at
     tools, bound = _choose_tools(segment, flow, shown, around.budget)
     weight = sum(weigh(title) + CARD for title, _ in tools.values()) + weigh(around.title)
-    room = max(around.budget - weight, MIN_BUDGET)
+    room = max(around.budget - weight - segment.twice, MIN_BUDGET)
     page, following = next_page(text, segment.place, room, least=segment.sent)
     if bound is not None and bound < following.at:
         page, following = cut_at(text, segment.place, max(bound, segment.sent), room)
@@ -161,8 +164,8 @@ def inline(segment: Segment, flow: Flow, end: Place | None) -> str:
     page, _ = cut_at(text, segment.place, upto)
     by_id = {tool.id: (at, tool) for at, tool in flow.tools}
     calls = [
-        (min(max(at, segment.place.at), upto), replace(tool, left=end is not None))
-        for at, tool in map(by_id.__getitem__, segment.cards)
+        (min(max(by_id[name][0], segment.place.at), upto), _as_shown(by_id[name][1], status))
+        for name, (_, status) in segment.cards.items()
     ]
     parts: list[str | Tool] = []
     opening, at = page.opening, segment.place.at
@@ -188,14 +191,22 @@ def _step(
         new = ""  # only white space: the next message, or the next step, begins with what follows
     closing = page.closing if ends and (segment.said or new) else ""
     if ends:
-        tools = {name: _left(title, status) for name, (title, status) in tools.items()}
+        tools = leave(tools)
     title = LEFT_TITLE if ends and around.title == WORKING_TITLE else around.title
     return Step(opening + new + closing, following.at, tools, title, following if ends else None)
 
 
-def _left(title: str, status: str) -> tuple[str, str]:
-    """A card that stays behind in a message that ends: a call that runs is shown again in the next."""
-    return (title + ELSEWHERE, "pending") if status == "in_progress" else (title, status)
+def leave(cards: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """The cards of a message that ends: a call that runs is shown again in the next."""
+    return {
+        name: (title + ELSEWHERE, LEFT) if status == STATUS[None] else (title, status)
+        for name, (title, status) in cards.items()
+    }
+
+
+def _as_shown(tool: Tool, status: str) -> Tool:
+    """A call as a message shows it that may have ended before the call did."""
+    return replace(tool, ok=None, left=True) if status == LEFT else tool
 
 
 def _choose_tools(

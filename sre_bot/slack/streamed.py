@@ -17,7 +17,7 @@ from sre_bot.slack.cards.reply import Page, render
 from sre_bot.slack.files import Files
 from sre_bot.slack.following import Following, Spot
 from sre_bot.slack.outbox import TOO_LONG, Outbox, SlackRefused
-from sre_bot.slack.pages import Place, cut_at
+from sre_bot.slack.pages import Place, cut_at, weigh
 from sre_bot.slack.posted import PAGE_BUDGET, PostedPages
 from sre_bot.slack.reply import WORKING, Flow
 from sre_bot.slack.segments import (
@@ -29,6 +29,7 @@ from sre_bot.slack.segments import (
     Step,
     inline,
     known_text,
+    leave,
     next_step,
 )
 from sre_bot.slack.streams import ENDED, STOPPED_BY_USER, Recipient, Streams, essence
@@ -244,6 +245,8 @@ class StreamedReply(Following):
         segment.spoiled = segment.spoiled or before == after
         if text is None or essence(text) != before or before == after:
             step.apply(segment)
+        else:
+            segment.twice += weigh(step.text)
 
     async def _verify(self, segment: Segment) -> bool:
         """After the end of a stream in which something was in doubt: does the message say what it should?"""
@@ -260,7 +263,7 @@ class StreamedReply(Following):
     def _rescue(self, segment: Segment, step: Step) -> None:
         """Let a message whose stream is over be edited until it says what it should, and go on in the next one."""
         end = step.ends or cut_at(known_text(self._flow(segment)), segment.place, step.upto)[1]
-        segment.cards |= step.cards
+        segment.cards = leave(segment.cards | step.cards)
         pages = PostedPages(
             self._outbox,
             replace(self._spot, key=f"{self._spot.key}/{segment.number}"),

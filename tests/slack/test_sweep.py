@@ -1,5 +1,6 @@
 """A message that a crash left open: the sign of work and the button go, the words stay, the reason is added."""
 
+import pytest
 import pytest_asyncio
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -59,3 +60,49 @@ async def test_a_message_that_is_complete_is_left_alone(slack, client):
     message, _ = await slack.replies(thread_ts)
     assert REASON not in message["text"]
     assert message["edited"] is False
+
+
+async def _stream(slack, client: AsyncWebClient, *chunks: dict[str, str]) -> tuple[str, str]:
+    prompt = await slack.say("look")
+    who = {"recipient_user_id": "U0ADA00001", "recipient_team_id": slack.world["team"]}
+    started = await client.chat_startStream(channel=slack.channel, thread_ts=prompt, chunks=list(chunks), **who)
+    return str(prompt), str(started["ts"])
+
+
+SAID = {"type": "markdown_text", "text": "The pool is **full**."}
+CARD = {"type": "task_update", "id": "a", "title": "Reading the logs", "status": "in_progress"}
+
+
+@pytest.mark.parametrize("read_back", ["live", "first", "hidden"])
+async def test_a_stream_that_was_left_open_is_stopped_and_says_why(slack, client, read_back):
+    await slack.order("streams", read_back=read_back)
+    thread_ts, ts = await _stream(slack, client, CARD, SAID)
+    assert await _sweep(slack, client, thread_ts, ts)
+    (message,) = await slack.replies(thread_ts)
+    assert message["stream"] == "ended"
+    assert message["markdown"] == f"The pool is **full**.\n\n⚠️ **{REASON}**"
+    assert await _sweep(slack, client, thread_ts, ts), "it is no end of the reply"
+    assert [each["markdown"] for each in await slack.replies(thread_ts)] == [message["markdown"]]
+
+
+async def test_a_stream_that_nobody_noted_is_found_by_its_lack_of_a_key(slack, client):
+    thread_ts, _ = await _stream(slack, client, SAID)
+    assert await _sweep(slack, client, thread_ts)
+    (message,) = await slack.replies(thread_ts)
+    assert REASON in message["text"]
+
+
+async def test_a_stream_whose_time_was_over_keeps_what_it_says(slack, client):
+    thread_ts, ts = await _stream(slack, client, CARD, SAID)
+    await slack.order("streams", lifetime=0)
+    assert await _sweep(slack, client, thread_ts, ts)
+    (message,) = await slack.replies(thread_ts)
+    assert "The pool is *full*." in message["text"]
+    assert REASON in message["text"]
+
+
+async def test_a_stream_that_was_stopped_with_its_last_words_is_the_end_of_the_reply(slack, client):
+    thread_ts, ts = await _stream(slack, client, SAID)
+    outbox = Outbox(client)
+    await Streams(client, outbox, slack.bot).stop(slack.channel, ts, f"{KEY}/0", more=False)
+    assert not await _sweep(slack, client, thread_ts, ts)

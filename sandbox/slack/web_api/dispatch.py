@@ -71,8 +71,8 @@ class Dispatcher:
         try:
             token, args = await _read(request)
             note["args"] = args
-            if fault and fault.finds_too_long(args):
-                return _refusal(note, Refused("msg_too_long"))
+            if fault and (why := fault.refuses(args)):
+                return _refusal(note, Refused(why))
             result = await self._call(name, token, args, str(request.url.origin()))
         except Refused as refused:
             if refused.error in CARELESS and not refused.ordered:
