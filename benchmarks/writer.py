@@ -157,8 +157,8 @@ def _delays(calls: list[dict[str, Any]], spoken: dict[str, float]) -> list[float
         if not call.get("ok"):
             continue
         content = str(call["args"].get("chunks") or call["args"].get("blocks") or "")
-        for mark in [mark for mark in waiting if mark in content]:
-            delays.append(call["time"] + call["duration_ms"] / 1000 - waiting.pop(mark))
+        shown = [mark for mark in waiting if mark in content]
+        delays += [call["time"] + call["duration_ms"] / 1000 - waiting.pop(mark) for mark in shown]
     if waiting:
         raise RuntimeError(f"{len(waiting)} pieces of text never arrived")
     return delays
@@ -167,9 +167,9 @@ def _delays(calls: list[dict[str, Any]], spoken: dict[str, float]) -> list[float
 def _tabulate_exact(exact: dict[str, tuple[int, int, int]]) -> Table:
     rows = [[mode, str(runs), str(right), str(faults)] for mode, (runs, right, faults) in exact.items()]
     note = (
-        "A run is eight stretches of text with tool calls, in which somebody speaks, told while calls are lost before or "
-        "after they took effect, limited, refused for length or blocks, or answered with errors, and streams end early, "
-        "hold less than believed, or are not shown on read-back."
+        "A run is eight stretches of text with tool calls, in which somebody speaks, told while calls are lost before "
+        "or after they took effect, limited, refused for length or blocks, or answered with errors, and streams end "
+        "early, hold less than believed, or are shown on read-back with their first text only."
     )
     return Table("Exactness under random faults", ["mode", "runs", "exact", "calls that failed"], rows, note)
 
@@ -191,7 +191,5 @@ def _tabulate_told(told: dict[tuple[str, int], list[Told]], seconds: float) -> T
             ]
         )
     header = ["mode, live replies", "calls a reply", "calls in all", "429", "P50, s", "P95, s", "longest, s"]
-    note = (
-        f"Each reply grows for {seconds:.0f} s by a piece of text every {DELTA} s; P50 and P95 are from there to Slack."
-    )
+    note = f"Each reply grows for {seconds:.0f} s by a piece of text every {DELTA} s. All are in one conversation."
     return Table("Calls, and the time from a piece of text to Slack", header, rows, note)

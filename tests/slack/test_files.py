@@ -68,7 +68,7 @@ async def test_without_leave_to_upload_a_long_answer_arrives_whole_in_messages(s
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "http_500", "error_after", "ratelimited"])
 async def test_a_file_is_there_once_whatever_becomes_of_the_call_that_shares_it(slack, kind):
     await slack.order("faults", method="files.completeUploadExternal", kind=kind)
-    room, prompt, messages = await _tell(slack, "edit", _long_text())
+    _, _, messages = await _tell(slack, "edit", _long_text())
     assert [file["title"] for message in messages for file in message["files"]] == ["The whole answer"]
 
 
