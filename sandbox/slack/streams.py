@@ -58,6 +58,8 @@ class Stream:
         Raises:
             TooMuch: they do not fit.
         """
+        if not chunks:
+            return
         after = Stream(self.began, self.recipient, text=self.text, title=self.title)
         after.tasks = {name: dict(task) for name, task in self.tasks.items()}
         for chunk in chunks:

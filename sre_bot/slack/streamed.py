@@ -201,6 +201,8 @@ class StreamedReply(Following):
         except SlackRefused as error:
             if not (segment.lost and error.code in ENDED):
                 return self._refused(segment, step, error)
+            # It arrived, or the stream's time was over before: its text tells, and without one nothing does.
+            segment.spoiled = segment.spoiled or (bool(chunks) and not essence(step.text))
         step.apply(segment)
         self._over(segment)
         return await self._verify(segment)
