@@ -58,11 +58,11 @@ def test_a_message_that_cannot_be_a_stream_has_its_calls_as_lines_in_their_place
         reply.add(event)
     (flow,) = reply.flows()
     segment = Segment(0, 0, Place(), 0.0, 0)
-    step = next_step(segment, flow, set(), Circumstances(9_000, WORKING_TITLE, 0.0, over=False))
-    step.apply(segment)
+    around = Circumstances(9_000, WORKING_TITLE, 0.0, over=False)
+    next_step(segment, flow, set(), around).apply(segment)
     lines = ["First.", "- ✅ Reading the logs · 0.4 s\n- 🔄 Reading the alerts", "Then."]
     assert inline(segment, flow, None) == "\n\n".join(lines)
-    assert step.chunks(segment) == []
+    assert next_step(segment, flow, set(), around).chunks(segment) == []
 
 
 def test_a_message_whose_time_is_over_ends_where_it_is_and_the_next_goes_on_there():
