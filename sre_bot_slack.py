@@ -1,9 +1,14 @@
 #!/usr/bin/env python3
-"""The Slack bot: `python sre_bot_slack.py`, from any directory."""
+"""The Slack bot: `python sre_bot_slack.py`, from any directory; with `--check` it only looks whether all is well."""
 
+import argparse
 import sys
 
-from sre_bot.app import main
-
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="The Slack bot.", allow_abbrev=False)
+    parser.add_argument("--check", action="store_true", help="look at everything that the bot needs, and end")
+    if parser.parse_args().check:
+        from sre_bot.doctor.examination import main
+    else:
+        from sre_bot.app import main
     sys.exit(main())

@@ -4,7 +4,20 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import conversations, demo, fleet, latency, mcp_servers, tools, webhooks, writer
+from benchmarks import (
+    chaos,
+    conversations,
+    demo,
+    fleet,
+    idle,
+    latency,
+    mcp_servers,
+    replicas,
+    storm,
+    tools,
+    webhooks,
+    writer,
+)
 from benchmarks.machine import describe_machine
 from benchmarks.tables import Table
 
@@ -15,10 +28,27 @@ MEASUREMENTS: dict[str, Callable[[int], list[Table]]] = {
     "tools": tools.measure,
     "webhooks": webhooks.measure,
     "writer": writer.measure,
+    "chaos": chaos.measure,
+    "storm": storm.measure,
+    "replicas": replicas.measure,
+    "idle": idle.measure,
     "fleet": fleet.measure,
     "demo": demo.measure,
 }
-RUNS = {"latency": 3, "conversations": 2, "mcp": 7, "tools": 5, "webhooks": 3, "writer": 1, "fleet": 2, "demo": 1}
+RUNS = {
+    "latency": 3,
+    "conversations": 2,
+    "mcp": 7,
+    "tools": 5,
+    "writer": 1,
+    "fleet": 2,
+    "demo": 1,
+    "webhooks": 3,
+    "chaos": 1,
+    "storm": 3,
+    "replicas": 5,
+    "idle": 1,
+}
 
 
 def main() -> int:

@@ -19,8 +19,8 @@ from statistics import median, quantiles
 from urllib.parse import urlsplit
 
 from benchmarks.backends import LISTENS
+from benchmarks.databases import make_databases
 from benchmarks.tables import Table, spread
-from sandbox import postgres
 from sandbox.pagerduty.account import SERVICES, Account
 from sandbox.pagerduty.events import write_event
 from sandbox.processes import Child
@@ -81,19 +81,11 @@ def tabulate(found: Found, requests: int) -> Table:
 async def _measure(folder: Path, requests: int, connections: Sequence[int]) -> dict[tuple[str, int], Run]:
     found = {}
     async with AsyncExitStack() as parts:
-        for name, url in (await _databases(folder, parts)).items():
+        urls: dict[str, str | None] = {NOTHING: None, **await make_databases(folder, parts)}
+        for name, url in urls.items():
             for many, run in (await measure_one(folder, url, requests, connections)).items():
                 found[(name, many)] = run
     return found
-
-
-async def _databases(folder: Path, parts: AsyncExitStack) -> dict[str, str | None]:
-    urls: dict[str, str | None] = {NOTHING: None, "SQLite": f"sqlite:///{folder}/ledger.db"}
-    if postgres.find_binaries() is not None:
-        server = await postgres.Postgres.start(folder)
-        parts.push_async_callback(server.stop)
-        urls["PostgreSQL"] = server.create_database("bot")
-    return urls
 
 
 async def measure_one(folder: Path, url: str | None, requests: int, connections: Sequence[int]) -> dict[int, Run]:

@@ -6,11 +6,9 @@ what a URL has to quote. It can be stopped, crashed and started again on the sam
 
 import os
 import pwd
-import random
 import secrets
 import shutil
 import signal
-import socket
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -18,6 +16,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from sandbox.ports import free_port
 from sandbox.processes import Child, NotReady
 
 USER = "bot"
@@ -29,9 +28,6 @@ SETTINGS = {
     "max_connections": "100",  # three bots and a few tool processes, with room
     "wal_init_zero": "off",  # each new database fills half a log segment: zeroing these first is most of the work
 }
-# Below the ports that the system gives to clients: while the server is away, a client that keeps on calling a port of
-# that range may be given the very port that it calls, is then connected to itself, and the server cannot come back.
-PORTS = range(20_000, 32_000)
 
 
 class Postgres:
@@ -42,7 +38,7 @@ class Postgres:
     """
 
     def __init__(self, folder: Path, bin_dir: Path, password: str) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._folder = folder.absolute()
         self._bin_dir = bin_dir
         self._password = password
@@ -180,14 +176,3 @@ def _ordinary_user() -> tuple[int, int]:
             continue
         return found.pw_uid, found.pw_gid
     raise NotReady("PostgreSQL does not run as root, and there is no user postgres or nobody to run it as.")
-
-
-def _free_port() -> int:
-    for port in random.sample(PORTS, 50):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise NotReady(f"No free port for PostgreSQL between {PORTS.start} and {PORTS.stop}.")

@@ -30,6 +30,7 @@ class ThreadPrinter:
         lines = [line for line in text.splitlines() if line.strip() and not line.startswith((WORKING, "- 🔄"))]
         growing = WORKING in text
         final = lines[:-1] if growing and lines and not lines[-1].startswith("- ") else lines
+        final += [f"📎 {file['title']}" for file in message.get("files", [])]
         if ts not in self._printed:
             self._printed[ts] = []
             author = self._names.get(message.get("user") or message.get("bot_id") or "", "somebody")

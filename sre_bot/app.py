@@ -85,10 +85,12 @@ def _log_to_stderr(level: str) -> None:
             record.exc_info = None
         return True
 
-    # Below INFO the SDK logs the addresses of its sockets, which are tickets, and the drivers log what is stored.
-    for library in ("slack_sdk", "slack_bolt", "aiosqlite", "psycopg", "sqlalchemy"):
+    # Below INFO the SDK logs the addresses of its sockets, which are tickets.
+    for library in ("slack_sdk", "slack_bolt"):
         logging.getLogger(library).setLevel(max(logging.INFO, logging.getLevelName(level)))
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its own plugins
+    # These log every statement, some with what is stored.
+    for library in ("alembic", "aiosqlite", "psycopg", "sqlalchemy"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     for handler in logging.getLogger().handlers:
         handler.addFilter(without_traceback)
 
@@ -135,8 +137,8 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         replica = "local" if ledger.single else f"{socket.gethostname()}:{boot}"
         pool = _pool(settings, ledger)
         stack.push_async_callback(pool.close)
-        outbox = Outbox(web)
-        streams = Streams(web, outbox, identity["user_id"])
+        outbox = Outbox(web, settings.slack.pace)
+        streams = Streams(web, outbox, identity["user_id"], settings.slack.pace)
         replies = Replies(outbox, Files(web, outbox), streams, settings.slack.stream_mode)
         people = SlackPeople(outbox, ThreadReader(web, identity["user_id"]), ledger, replies)
         around = Circumstances(
@@ -180,22 +182,27 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         reply.register(app, turns)
         incident.register(app, actions, door)
         sockets = Sockets(app, settings.slack.app_token.get_secret_value())
+        ready = Readiness(settings, ledger, sockets, work)
         listener = Listener(
             settings.webhooks,
             ledger.deliveries,
-            Readiness(settings, ledger, sockets).missing,
+            ready.missing,
             intake.wake,
+            warnings=ready.warnings,
             registry=vital_signs(turns, intake, sockets),
         )
         # What is opened last is closed first: nothing new comes in while what runs says its last words.
+        # The lease is taken before and let go after everything that is done in its name.
+        stack.push_async_callback(lease.close)
+        await lease.join()
         stack.push_async_callback(engine.close)
         await engine.open()
         pool.start()
-        for part in (lease, work, turns, intake, retention):
+        for part in (work, turns, intake, retention):
             stack.push_async_callback(part.close)
         stack.callback(lease.retire)
         turns.open()
-        await lease.open()
+        lease.open()
         intake.open()
         retention.open()
         stack.push_async_callback(sockets.close)

@@ -8,6 +8,7 @@ from sre_bot.errors import LedgerError
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.settings import Settings
 from sre_bot.slack.sockets import Sockets
+from sre_bot.workflows.cases import CaseWork
 from sre_bot.workflows.intake import Intake
 from sre_bot.workflows.turns import Turns
 
@@ -19,22 +20,33 @@ class Readiness:
         settings: what it is meant to do.
         ledger: where it records.
         sockets: how it hears Slack.
+        work: shows cards.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger, sockets: Sockets) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, sockets: Sockets, work: CaseWork) -> None:
         self._settings = settings
         self._ledger = ledger
         self._sockets = sockets
+        self._work = work
 
     async def missing(self) -> Mapping[str, str]:
-        """What is not ready, with a sentence for each; nothing where all is."""
-        found: dict[str, str] = {}
+        """What keeps deliveries from being recorded, with a sentence for each; nothing where nothing does.
+
+        Only that: a load balancer that sends nothing to a bot which cannot speak would hold up pages it could keep.
+        """
         try:
             await self._ledger.deliveries.backlog()
         except LedgerError as error:
-            found["database"] = str(error)
+            return {"database": str(error)}
+        return {}
+
+    async def warnings(self) -> Mapping[str, str]:
+        """What else is not as it should be."""
+        found: dict[str, str] = {}
         if not await self._sockets.connected():
             found["slack"] = "No socket to Slack is connected, so nothing that people write is heard."
+        if self._work.refusal:
+            found["cards"] = f"The last incident card is not shown. {self._work.refusal}"
         webhooks = self._settings.webhooks
         paged = webhooks.pagerduty_secrets or webhooks.alertmanager_token or webhooks.alertmanager_username
         if paged and not self._settings.slack.incident_channel:

@@ -19,7 +19,7 @@ from sre_bot.agent.pool import SessionPool
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.settings import ROOT, load_settings
 
-READ_TOOLS = ("get_service_health", "get_logs")
+READ_TOOLS = ("get_service_health", "get_logs", "plot_metrics")
 
 
 class Model:
@@ -37,6 +37,10 @@ class Model:
 
     async def pace(self, **pace: Any) -> None:
         await self._post("pace", pace)
+
+    async def key(self, key: str) -> None:
+        """From now on any other key is refused."""
+        await self._post("key", {"key": key})
 
     async def requests(self) -> list[dict[str, Any]]:
         async with self._http.get(f"{self.url}/sandbox/requests") as answer:

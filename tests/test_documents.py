@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sre_bot.doctor.slack import wanted_scopes
 from sre_bot.settings import ROOT, Settings
 from sre_bot.tools.offer import describe_tools
 
@@ -57,6 +58,11 @@ def test_every_make_target_that_a_document_names_exists(name: str):
 def test_the_readme_names_every_tool_and_no_other():
     table = _text("README.md").partition("| Tool |")[2].partition("\n\n")[0]
     assert set(re.findall(r"`([a-z_]+)`", table)) == {spec.name for spec in describe_tools()}
+
+
+def test_the_readme_names_the_scopes_of_the_manifest_and_no_other():
+    listed = _text("README.md").partition("the bot scopes\n")[2].partition(". Install it")[0]
+    assert re.findall(r"`([a-z_:]+)`", listed) == wanted_scopes()
 
 
 def test_the_example_environment_names_every_setting_and_no_other():

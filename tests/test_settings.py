@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 
 from sre_bot.errors import SettingsError
-from sre_bot.settings import ROOT, load_settings, load_tool_settings, read_environment
+from sre_bot.settings import (
+    ROOT,
+    LokiSettings,
+    PagerDutySettings,
+    ToolSettings,
+    find_problems,
+    load_group,
+    load_settings,
+    load_tool_settings,
+    read_environment,
+)
 
 COMPLETE = {
     "ANTHROPIC_API_KEY": "sk-model",
@@ -158,3 +168,11 @@ def test_what_cannot_stand_in_a_request_is_refused_and_not_repeated(name: str, v
     (line,) = problems({**COMPLETE, **PAGERDUTY, name: value})
     assert line.startswith(f"{name}: ")
     assert value not in line
+
+
+def test_a_group_can_be_read_by_itself_whatever_is_wrong_with_the_others() -> None:
+    environ = {**PAGERDUTY, "LOKI_URL": "nonsense"}
+    assert load_group(PagerDutySettings, environ).service_id == PAGERDUTY["PAGERDUTY_SERVICE_ID"]
+    assert [line.split(":")[0] for line in find_problems(ToolSettings, environ)] == ["LOKI_URL"]
+    with pytest.raises(SettingsError, match="LOKI_URL"):
+        load_group(LokiSettings, environ)

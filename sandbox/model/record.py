@@ -15,7 +15,10 @@ KEPT = 2_000  # requests; a test suite or a day of the demo
 
 @dataclass
 class Seen:
-    """One request to `/v1/messages`. `outcome`: pending, completed, refused, client_gone or the fault's kind."""
+    """One request to `/v1/messages`. `outcome`: pending, completed, refused, client_gone or the fault's kind.
+
+    `images` are the media types of the pictures inside tool results.
+    """
 
     time: float
     path: str
@@ -27,6 +30,7 @@ class Seen:
     system_chars: int = 0
     session: str = ""
     stream: bool = False
+    images: list[str] = field(default_factory=list)
     status: int = 200
     outcome: str = "pending"
 
@@ -39,6 +43,11 @@ class Seen:
         self.last_user_text = texts[-1] if texts else ""
         self.system_chars = sum(len(block.get("text", "")) for block in blocks_of(body.get("system")))
         self.stream = bool(body.get("stream"))
+        results = [block for message in body["messages"] for block in blocks_of(message["content"])]
+        parts = [
+            part for block in results if block["type"] == "tool_result" for part in blocks_of(block.get("content"))
+        ]
+        self.images = [part["source"]["media_type"] for part in parts if part["type"] == "image"]
 
 
 class Record:

@@ -13,10 +13,17 @@ class Scripts:
 
     def __init__(self) -> None:
         self._queues: dict[str, deque[Turn]] = {}
+        self._standing: dict[str, Turn] = {}
 
     def add(self, order: dict[str, Any]) -> None:
-        """Enqueue `{"marker": str, "turns": [turn, …]}`; a turn as in `turn_from_script`. Raises ValueError."""
+        """Enqueue `{"marker": str, "turns": [turn, …]}`; a turn as in `turn_from_script`. Raises ValueError.
+
+        With `"always": turn` in place of the turns it is what is said whenever nothing is enqueued.
+        """
         marker, turns = order.get("marker"), order.get("turns")
+        if isinstance(marker, str) and marker and "always" in order:
+            self._standing[marker] = turn_from_script(order["always"])
+            return
         if not isinstance(marker, str) or not marker or not isinstance(turns, list):
             raise ValueError('a script is {"marker": "text in the conversation", "turns": [turn, …]}')
         self._queues.setdefault(marker, deque()).extend([turn_from_script(turn) for turn in turns])
@@ -24,11 +31,14 @@ class Scripts:
     def clear(self) -> None:
         """Forget all scripts."""
         self._queues.clear()
+        self._standing.clear()
 
     def peek(self, conversation: str) -> Turn | None:
         """Return the turn that is next for this conversation, and leave it in the queue."""
         queue = self._queue(conversation)
-        return queue[0] if queue else None
+        if queue:
+            return queue[0]
+        return next((turn for marker, turn in self._standing.items() if marker in conversation), None)
 
     def advance(self, conversation: str) -> None:
         """Drop the turn that was just delivered."""

@@ -19,6 +19,7 @@ from .scripts import Scripts
 from .turn import Turn, estimate_tokens
 from .validation import check_body, check_headers
 
+WRONG_KEY = "invalid x-api-key"
 MAX_BODY = 32 * 1024 * 1024  # the Messages API's limit ("API errors", request_too_large)
 
 
@@ -30,6 +31,7 @@ class ModelServer:
         self.faults = Faults()
         self.scripts = Scripts()
         self.record = Record()
+        self.key: str | None = None
 
     def application(self) -> web.Application:
         """Return the aiohttp application with all routes."""
@@ -44,6 +46,7 @@ class ModelServer:
                 web.post("/sandbox/faults", self.add_fault),
                 web.delete("/sandbox/faults", self.clear_faults),
                 web.post("/sandbox/pace", self.set_pace),
+                web.post("/sandbox/key", self.set_key),
                 web.post("/sandbox/script", self.add_script),
                 web.delete("/sandbox/script", self.clear_scripts),
                 web.route("*", "/{path:.*}", self.unknown),
@@ -57,6 +60,7 @@ class ModelServer:
         session = request.headers.get("x-claude-code-session-id", "")
         seen = self.record.open(request.path, request.content_length or 0, session)
         try:
+            self._check_key(request)
             body = check_body(await _parse(request))
             seen.describe(body)
             return await self._answer(request, body, seen)
@@ -70,6 +74,7 @@ class ModelServer:
     async def count_tokens(self, request: web.Request) -> web.StreamResponse:
         """`POST /v1/messages/count_tokens`: characters / 4."""
         try:
+            self._check_key(request)
             body = check_body(await _parse(request), counting=True)
         except Refusal as refusal:
             return self._refuse(request, refusal)
@@ -94,9 +99,13 @@ class ModelServer:
         if self.scripts.peek(text) is turn:
             self.scripts.advance(text)
 
+    def _check_key(self, request: web.Request) -> None:
+        if self.key and request.headers.get("x-api-key", self.key) != self.key:
+            raise Refusal(401, WRONG_KEY)
+
     def _refuse(self, request: web.Request, refusal: Refusal) -> web.Response:
-        # An unknown model is a setting of the operator's; everything else is a mistake of the client's code.
-        if refusal.status != 404:
+        # A model or a key that is unknown is a setting of the operator's; all else is a mistake of the client's code.
+        if refusal.status != 404 and refusal.message != WRONG_KEY:
             self.record.violation(request.path, refusal.status, refusal.message)
         headers = _headers()
         return web.json_response(refusal.body(headers["request-id"]), status=refusal.status, headers=headers)
@@ -138,6 +147,13 @@ class ModelServer:
             float(order.get("delay_ms", self.pace.delay_ms)),
             float(order.get("chars_per_second", self.pace.chars_per_second)),
         )
+
+    async def set_key(self, request: web.Request) -> web.Response:
+        """`{"key"}`: from now on every other key is refused. Without this any key is taken."""
+        return await _order(request, self._set_key)
+
+    def _set_key(self, order: dict[str, Any]) -> None:
+        self.key = str(order["key"]) if order.get("key") else None
 
     async def clear_faults(self, _request: web.Request) -> web.Response:
         """Drop all faults and end the requests that hang."""

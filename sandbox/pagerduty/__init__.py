@@ -3,9 +3,10 @@
 `python -m sandbox.pagerduty [--host 127.0.0.1] [--port 0]` prints `pagerduty stand-in listening on http://…`.
 
 REST, as PagerDuty documents it: GET and POST /incidents, GET and PUT /incidents/{id}, GET /incidents/{id}/alerts and
-/log_entries, GET and POST /incidents/{id}/notes, POST /incidents/{id}/snooze. It is at least as strict as the service:
-`Accept` with the version, `Authorization: Token token=…`, `From` of a known user on writes, known query parameters and
-body fields with known values, pages of at most 100, one open incident per key and service, 960 requests a minute.
+/log_entries, GET and POST /incidents/{id}/notes, POST /incidents/{id}/snooze, GET /services/{id}, GET /users. It is at
+least as strict as the service: `Accept` with the version, `Authorization: Token token=…`, `From` of a known user on
+writes, known query parameters and body fields with known values, pages of at most 100, one open incident per key and
+service, 960 requests a minute.
 
 The control API needs no token:
 

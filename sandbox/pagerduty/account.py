@@ -33,7 +33,12 @@ NEXT_ON_CALL = GRACE
 PRIORITIES = {name: Thing(f"PPRIO{name}", "priority", name) for name in ("P1", "P2", "P3")}
 SERVICES = {
     service.id: service
-    for service in (Thing("PSRVAPI", "service", "api-server"), Thing("PSRVPAY", "service", "payment-svc"))
+    for service in (
+        Thing("PSRVAPI", "service", "api-server"),
+        Thing("PSRVPAY", "service", "payment-svc"),
+        Thing("PSRVAUT", "service", "auth-svc"),
+        Thing("PSRVPGS", "service", "postgres"),
+    )
 }
 ESCALATION = Thing("PESCSRE", "escalation_policy", "SRE on call")
 

@@ -113,6 +113,10 @@ class StandIn:
                 return self._rest.get_incident(identity, query)
             case ["PUT", "incidents", identity]:
                 return self._rest.update_incident(identity, body, _user(by))
+            case ["GET", "services", identity]:
+                return self._rest.get_service(identity, query)
+            case ["GET", "users"]:
+                return self._rest.list_users(query)
             case [method, "incidents", identity, part]:
                 return self._route_part(method, identity, part, request, call["body"], by)
         raise Refusal(404, 2100, "Not Found")

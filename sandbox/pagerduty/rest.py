@@ -9,8 +9,8 @@ from typing import Any
 
 from multidict import MultiMapping
 
-from sandbox.pagerduty.account import SERVICES, Account, Incident, NotAllowed, Thing
-from sandbox.pagerduty.wire import Json, write_alert, write_entry, write_error, write_incident, write_note
+from sandbox.pagerduty.account import SERVICES, USERS, Account, Incident, NotAllowed, Thing
+from sandbox.pagerduty.wire import Json, write_alert, write_entry, write_error, write_incident, write_named, write_note
 
 MOST = 100  # items in one answer
 FURTHEST = 10_000  # offset + limit
@@ -165,6 +165,20 @@ class Rest:
             # By number, too: PagerDuty documents the id only.
             raise Refusal(404, 2100, "Not Found", careless=identity.isdecimal())
         return self._account.incidents[identity]
+
+    def get_service(self, identity: str, query: Query) -> Answer:
+        """GET /services/{id}."""
+        _know(query)
+        if identity not in SERVICES:
+            raise Refusal(404, 2100, "Not Found", careless=False)
+        return 200, {"service": write_named(SERVICES[identity])}
+
+    def list_users(self, query: Query) -> Answer:
+        """GET /users: those whose name or address contains the query."""
+        _know(query, "query", "limit", "offset", "total")
+        words = query.get("query", "").lower()
+        found = [user for user in USERS.values() if words in user.name.lower() or words in user.email.lower()]
+        return 200, _page(query, "users", found, write_named)
 
     def _details(self, wanted: Mapping[str, Any]) -> str:
         if "body" not in wanted:

@@ -112,6 +112,15 @@ def refer(thing: Thing) -> Json:
     return _identity(f"{thing.kind}_reference", thing.id, thing.name, f"{plural}/{thing.id}")
 
 
+def write_named(thing: Thing) -> Json:
+    """A service or a user, cut to its names."""
+    email = {"email": thing.email} if thing.email else {}
+    return _identity(thing.kind, thing.id, thing.name, f"{_PLURALS[thing.kind]}/{thing.id}") | {
+        "name": thing.name,
+        **email,
+    }
+
+
 def moment(seconds: float) -> str:
     """`2026-11-23T14:05:12Z`: PagerDuty's times have whole seconds."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

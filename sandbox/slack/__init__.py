@@ -36,9 +36,10 @@ Control API (JSON, no token):
                                                          reaction.removed, status, click, home, modal;
                                                          resumes after Last-Event-ID
     POST /sandbox/faults    {method, kind, count?, retry_after?, delay?, error?, limit?}; kind: drop_before,
-                            drop_after, ratelimited, http_500, slow, error, error_after (it took effect),
-                            too_long (only above limit characters), bad_blocks
-                            (only with blocks); method may be "*"; {clear: true} forgets all
+                            drop_after, ratelimited, http_500, slow, hold_after (it takes effect, its answer
+                            comes after delay), error, error_after (it took effect), too_long (only above limit
+                            characters), bad_blocks (only with blocks); method may be "*"; {clear: true} forgets all
+    GET  /sandbox/faults                                 {held: [method]}: calls that took effect, not answered yet
     POST /sandbox/outage    {seconds}                    all of Slack is down, sockets are reset
     POST /sandbox/sockets/disconnect {reason, count?}    warning, refresh_requested, link_disabled,
                                                          too_many_websockets; close, reset, half_open
@@ -46,6 +47,7 @@ Control API (JSON, no token):
                                                          first (its first text only), hidden
     POST /sandbox/streams/stop {channel, ts, user}       somebody stops a stream
     POST /sandbox/clock     {rate?, ack_within?}         the clock of limits and streams, and the patience for an ack
+    POST /sandbox/scopes    {without: [scope]}           the app lacks scopes that its manifest asks for
 
 A wrong order is answered with 400 or 409 and {error}.
 """

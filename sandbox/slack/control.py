@@ -16,6 +16,7 @@ from sandbox.slack.clicks import CannotClick
 from sandbox.slack.faults import Fault
 from sandbox.slack.messages import as_people_see
 from sandbox.slack.people import BadOrder
+from sandbox.slack.scopes import granted
 from sandbox.slack.sockets import REASONS
 from sandbox.slack.streams import StreamRules, refresh
 from sandbox.slack.world import APP_ID, APP_TOKEN, BOT_ID, BOT_TOKEN, BOT_USER, TEAM_ID, Message
@@ -44,6 +45,7 @@ class Control:
             "pings": lambda _: {"pings": journal.pings},
             "calls": self.calls,
             "acks": self.acks,
+            "faults": lambda _: {"held": self.it.faults.held},
             "home": lambda request: {"view": self.it.world.homes.get(request.query.get("user", ""))},
         }
         orders: dict[str, Callable[[Json, web.Request], Awaitable[Json]]] = {
@@ -59,6 +61,7 @@ class Control:
             "clock": self.clock,
             "streams": self.streams,
             "streams/stop": self.stop_stream,
+            "scopes": self.take_scopes,
         }
         return [
             *(web.get(f"/sandbox/{path}", _reading(read)) for path, read in reads.items()),
@@ -186,6 +189,12 @@ class Control:
             raise BadOrder("that message is not being streamed")
         self.it.workspace.stop_stream(message, message.stream, self.it.people.user(order.get("user")).id)
         return {}
+
+    async def take_scopes(self, order: Json, _: web.Request) -> Json:
+        """Somebody makes the app anew without some of its scopes."""
+        without = set(order.get("without", []))
+        self.it.world.scopes = tuple(scope for scope in granted() if scope not in without)
+        return {"scopes": self.it.world.scopes}
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events from `Last-Event-ID` or `?after=` on."""

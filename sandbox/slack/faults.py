@@ -1,25 +1,20 @@
 """Faults that a test orders: the next calls of a method go wrong in a chosen way.
 
 `drop_before` loses the request, `drop_after` loses the answer to a request that took effect: the two look
-alike from outside, which is the point. So do `error` and `error_after`. `too_long` refuses content above a length,
-`bad_blocks` whatever has blocks.
+alike from outside, which is the point. So do `error` and `error_after`. `hold_after` lets a request take effect and
+answers later, so that a caller can be ended in between. `too_long` refuses content above a length, `bad_blocks`
+whatever has blocks.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
 KINDS = (
-    "drop_before",
-    "drop_after",
-    "ratelimited",
-    "http_500",
-    "slow",
-    "error",
-    "error_after",
-    "too_long",
-    "bad_blocks",
+    *("drop_before", "drop_after", "ratelimited", "http_500"),
+    *("slow", "hold_after", "error", "error_after", "too_long", "bad_blocks"),
 )
 
 
@@ -48,10 +43,15 @@ class Fault:
 
 
 class Faults:
-    """The orders that are still open, used up first in, first out."""
+    """The orders that are still open, used up first in, first out.
+
+    Attributes:
+        held: methods of the calls that took effect and are not answered yet.
+    """
 
     def __init__(self) -> None:
         self._open: list[Fault] = []
+        self.held: list[str] = []
 
     def order(self, fault: Fault) -> None:
         """Let the next `fault.count` calls of its method go wrong."""
@@ -60,6 +60,14 @@ class Faults:
     def clear(self) -> None:
         """Forget every open order."""
         self._open.clear()
+
+    async def hold(self, method: str, seconds: float) -> None:
+        """Let a call that took effect wait for its answer."""
+        self.held.append(method)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self.held.remove(method)
 
     def take(self, method: str) -> Fault | None:
         """The fault for this call, if one is ordered."""

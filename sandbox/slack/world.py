@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sandbox.slack.streams import Stream
 
+from sandbox.slack.scopes import granted
+
 Json = dict[str, Any]
 
 TEAM_ID = "T0SANDBOX1"
@@ -165,6 +167,7 @@ class World:
         self.statuses: dict[tuple[str, str], Json] = {}  # (channel, thread) -> what setStatus shows
         self.prompts: dict[tuple[str, str], Json] = {}
         self.ephemerals: list[Message] = []
+        self.scopes = granted()
         self._last_ts = 0
         self._counter = itertools.count(1)
 

@@ -48,6 +48,21 @@ class ToolFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageShown:
+    """A tool gave the model a picture, which people should see too.
+
+    Attributes:
+        data: the file's bytes.
+        media_type: such as `image/png`.
+        title: one plain line on what it shows; a tool's words, with what it read in them.
+    """
+
+    data: bytes
+    media_type: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person should know while it runs, in one sentence (a retry, a lost conversation)."""
 
@@ -79,4 +94,4 @@ class RunEnded:
     tool_calls: int
 
 
-Event = TextDelta | TextBreak | ToolStarted | ToolFinished | Notice | Steered | RunEnded
+Event = TextDelta | TextBreak | ToolStarted | ToolFinished | ImageShown | Notice | Steered | RunEnded

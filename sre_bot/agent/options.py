@@ -19,7 +19,7 @@ from claude_agent_sdk import ClaudeAgentOptions
 from claude_agent_sdk.types import SessionStore
 
 from sre_bot.agent.scratch import Scratch
-from sre_bot.settings import ROOT, Settings
+from sre_bot.settings import ROOT, Settings, ToolSettings
 from sre_bot.tools.offer import SERVER_NAME
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 PROMPT = Path(__file__).with_name("prompt.md")
 LAUNCHER = Path(__file__).with_name("claude.sh")
+CLI = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
 
 # What a child process may inherit: where programs are, the language, and how this network is reached.
 INHERITED = (
@@ -71,7 +72,7 @@ class AgentOptions:
         settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         _remove_left_over(settings.state_dir)
         self._mcp_file = settings.state_dir / f"mcp-{os.getpid()}.json"
-        _write_private(self._mcp_file, json.dumps({"mcpServers": {SERVER_NAME: self._server()}}))
+        _write_private(self._mcp_file, json.dumps({"mcpServers": {SERVER_NAME: tool_process(settings.tools)}}))
 
     def for_session(self, session_id: UUID, *, resume: bool) -> ClaudeAgentOptions:
         """Options of one process: of a new session with this id, or of a stored one that goes on."""
@@ -106,26 +107,26 @@ class AgentOptions:
         """Remove the MCP file: it holds the tools' credentials."""
         self._mcp_file.unlink(missing_ok=True)
 
-    def _server(self) -> dict[str, Any]:
-        return {
-            "type": "stdio",
-            "command": sys.executable,
-            "args": [str(ROOT / "sre_mcp_server.py")],
-            "env": {**_inherited(), **self._settings.tools.environment()},
-            "timeout": 60_000,
-            "alwaysLoad": True,
-        }
-
     def _environment(self) -> dict[str, str]:
-        model = self._settings.model
-        own = {
-            "SRE_CLAUDE_CLI": str(Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"),
-            "HOME": str(self.scratch.home),
-            "TMPDIR": str(self.scratch.tmp),
-            "CLAUDE_CONFIG_DIR": str(self.scratch.home / ".claude"),
-            **model.environment(),
-        }
-        return {**CLI_QUIET, **CLI_BOUNDS, **own}
+        return {**cli_environment(self.scratch.home, self.scratch.tmp), **self._settings.model.environment()}
+
+
+def cli_environment(home: Path, tmp: Path, cli: Path = CLI) -> dict[str, str]:
+    """What the launcher and the CLI need beside the model's settings."""
+    folders = {"HOME": str(home), "TMPDIR": str(tmp), "CLAUDE_CONFIG_DIR": str(home / ".claude")}
+    return {**CLI_QUIET, **CLI_BOUNDS, "SRE_CLAUDE_CLI": str(cli), **folders}
+
+
+def tool_process(settings: ToolSettings) -> dict[str, Any]:
+    """The MCP server as the CLI's configuration describes it: command, arguments, and the whole environment."""
+    return {
+        "type": "stdio",
+        "command": sys.executable,
+        "args": [str(ROOT / "sre_mcp_server.py")],
+        "env": {**inherited(), **settings.environment()},
+        "timeout": 60_000,
+        "alwaysLoad": True,
+    }
 
 
 def scratch_of(settings: Settings) -> Scratch:
@@ -139,12 +140,18 @@ def prepare_environment(settings: Settings) -> None:
 
     TMPDIR becomes a private folder of ours: the SDK puts the transcript of a resumed session there.
     """
-    for name in set(os.environ) - set(INHERITED):
-        del os.environ[name]
+    forget_environment()
     os.environ["TMPDIR"] = str(scratch_of(settings).tmp)
 
 
-def _inherited() -> dict[str, str]:
+def forget_environment() -> None:
+    """Leave in this process's environment only what a child may inherit."""
+    for name in set(os.environ) - set(INHERITED):
+        del os.environ[name]
+
+
+def inherited() -> dict[str, str]:
+    """What every child process gets of this one's environment."""
     return {name: os.environ[name] for name in INHERITED if name in os.environ}
 
 

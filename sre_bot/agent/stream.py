@@ -5,6 +5,8 @@ of the second only what is new is shown. A tool's name is known before its argum
 arguments are complete. Cost is cumulative for the process, so a run's own cost is a difference.
 """
 
+import base64
+import binascii
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -21,7 +23,18 @@ from claude_agent_sdk import (
     UserMessage,
 )
 
-from sre_bot.agent.events import Event, Notice, Outcome, RunEnded, TextBreak, TextDelta, ToolFinished, ToolStarted
+from sre_bot.agent.events import (
+    Event,
+    ImageShown,
+    Notice,
+    Outcome,
+    RunEnded,
+    TextBreak,
+    TextDelta,
+    ToolFinished,
+    ToolStarted,
+)
+from sre_bot.tools.spec import shorten
 
 Describe = Callable[[str, Mapping[str, Any]], str]
 """A tool's name and arguments -> one line for people."""
@@ -43,6 +56,8 @@ REFUSED = "The model declined to go on with this. Please put it differently, or 
 UNREACHABLE_MODEL = (
     "The model's API could not be reached. Please ask again in a minute; if it lasts, check the network."
 )
+
+IMAGE_TITLE_LIMIT = 150  # characters
 
 # Results that one of our own bounds caused, by the SDK's result subtype.
 LIMITS: Mapping[str, str] = {
@@ -143,6 +158,7 @@ class RunStream:
             if isinstance(block, ToolResultBlock) and block.tool_use_id in self._running:
                 began = self._running.pop(block.tool_use_id)
                 yield ToolFinished(block.tool_use_id, not block.is_error, self._clock() - began)
+                yield from _images(block.content)
 
     def _read_system(self, message: SystemMessage) -> Iterator[Event]:
         if message.subtype == "api_retry":
@@ -171,3 +187,18 @@ class RunStream:
         if result.terminal_reason == "api_error":
             return Outcome.FAILED, UNREACHABLE_MODEL
         return Outcome.FAILED, "The run ended with an error inside the agent. Please ask again."
+
+
+def _images(content: str | list[dict[str, Any]] | None) -> Iterator[ImageShown]:
+    """The pictures in a tool's result, under the first line of the text that came with them."""
+    parts = content if isinstance(content, list) else []
+    title = next((shorten(str(part.get("text", "")).partition("\n")[0], IMAGE_TITLE_LIMIT) for part in parts), "")
+    for part in parts:
+        source = part.get("source") or {}
+        if part.get("type") != "image" or source.get("type") != "base64":
+            continue
+        try:
+            data = base64.b64decode(source.get("data", ""), validate=True)
+        except binascii.Error:
+            continue
+        yield ImageShown(data, str(source.get("media_type", "image/png")), title)

@@ -102,7 +102,7 @@ class Confluence:
 
     async def find_page(self, title: str) -> Page | None:
         """The page of the space with exactly this title; any BackendError."""
-        wanted = {"space-id": await self._space(), "title": title, "body-format": "storage", "limit": 1}
+        wanted = {"space-id": await self.space_id(), "title": title, "body-format": "storage", "limit": 1}
         answer = await self._http.get_json("/api/v2/pages", wanted)
         with self._http.reading():
             return next((self._read_page(entry) for entry in answer["results"]), None)
@@ -114,7 +114,7 @@ class Confluence:
             BackendError: after Unreachable, or Refused with a status of 500 or of success, the page may exist.
         """
         page: dict[str, Any] = {
-            "spaceId": await self._space(),
+            "spaceId": await self.space_id(),
             "status": "current",
             "title": title,
             "body": {"representation": "storage", "value": storage},
@@ -167,12 +167,8 @@ class Confluence:
         with self._http.reading():
             return [entry["content"]["title"] for entry in answer["results"]][:3]
 
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
-
-    async def _space(self) -> str:
-        """The number behind CONFLUENCE_SPACE_KEY, asked for once."""
+    async def space_id(self) -> str:
+        """The number behind CONFLUENCE_SPACE_KEY, asked for once; any BackendError."""
         if not self._space_id:
             answer = await self._http.get_json("/api/v2/spaces", {"keys": self.space})
             with self._http.reading():
@@ -185,6 +181,10 @@ class Confluence:
                 )
             self._space_id = ids[0]
         return self._space_id
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
 
     def _cql(self, words: str, label: str, since: float | None) -> str:
         clauses = [f"space = {_quoted(self.space)}", "type = page"]

@@ -39,6 +39,7 @@ PAGE_LIMIT = 100
 """Incidents in one answer at most (PagerDuty REST API: List incidents, `limit`)."""
 
 _SEARCHED_PAGES = 10  # of PAGE_LIMIT incidents, newest first, for one that is known by its number
+_NO_INCIDENT = "Q0000000000000000000"  # PagerDuty's own have 7 or 14 characters
 _PATIENCE = 10.0  # seconds that a rate limit is waited for; beyond, the caller decides
 
 _ADVICE = {
@@ -71,6 +72,7 @@ class PagerDuty:
 
     def __init__(self, settings: PagerDutySettings, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self.service_id = settings.service_id
+        self._sender = settings.from_email
         self._api = _Api(settings, transport)
 
     async def create_incident(self, key: str, title: str, urgency: str, details: str) -> Creation:
@@ -197,6 +199,30 @@ class PagerDuty:
             BackendError: it was not snoozed, or whether it was is unknown.
         """
         await self._api.write("POST", f"/incidents/{incident}/snooze", {"duration": round(seconds)})
+
+    async def service_name(self) -> str:
+        """What the configured service is called.
+
+        Raises:
+            BackendError: Refused with status 404 where the key sees no such service.
+        """
+        answer = await self._api.get_json(f"/services/{self.service_id}")
+        with self._api.reading():
+            return str(answer["service"]["name"])
+
+    async def finds_sender(self) -> bool:
+        """Whether the account has a user with the address of PAGERDUTY_FROM_EMAIL; any BackendError."""
+        answer = await self._api.get_json("/users", {"query": self._sender, "limit": PAGE_LIMIT})
+        with self._api.reading():
+            return any(user["email"].lower() == self._sender.lower() for user in answer["users"])
+
+    async def try_write(self) -> None:
+        """Ask for a change that nothing can come of: to acknowledge an incident whose id is too long to exist.
+
+        Raises:
+            BackendError: Refused with status 404 where the key may write, and 403 where it may not.
+        """
+        await self.set_status(_NO_INCIDENT, "acknowledged")
 
     async def aclose(self) -> None:
         """Close the connections."""

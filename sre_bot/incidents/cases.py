@@ -3,7 +3,7 @@
 Every move is one statement that names what it must find, so that two processes never both make it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import func, select, update
@@ -55,9 +55,11 @@ class Cases:
             holds = cases.c.id.in_(select(incidents.c.case_id).where(incidents.c.key == key))
             return next(iter(await read_cases(connection, holds)), None)
 
-    async def behind(self) -> list[tuple[int, int]]:
-        """Give every case of which not all was done that its revision asks for, with that revision."""
+    async def behind(self, among: Collection[int] | None = None) -> list[tuple[int, int]]:
+        """Give every case, or those among these, of which not all was done that its revision asks for, with that."""
         query = select(cases.c.id, cases.c.revision).where(cases.c.shown_revision < cases.c.revision)
+        if among is not None:
+            query = query.where(cases.c.id.in_(among))
         async with self._database.reading() as connection:
             return [(row.id, row.revision) for row in await connection.execute(query.order_by(cases.c.id))]
 
@@ -75,10 +77,17 @@ class Cases:
             row = (await connection.execute(move)).one_or_none()
             return (row.id, row.revision) if row else None
 
-    async def posted(self, case_id: int, thread_ts: str) -> None:
+    async def posted(self, case_id: int, channel: str, thread_ts: str) -> None:
         """Remember the card's message."""
+        place = {"channel": channel, "thread_ts": thread_ts}
         async with self._database.writing() as connection:
-            await connection.execute(update(cases).where(cases.c.id == case_id).values(thread_ts=thread_ts))
+            await connection.execute(update(cases).where(cases.c.id == case_id).values(place))
+
+    async def redirect(self, channel: str) -> int:
+        """Let cards that were never posted be posted in this channel; gives how many were meant for another one."""
+        lost = cases.c.thread_ts.is_(None) & (cases.c.channel != channel)
+        async with self._database.writing() as connection:
+            return (await connection.execute(update(cases).where(lost).values(channel=channel))).rowcount
 
     async def shown(self, case_id: int, revision: int) -> None:
         """Everything that a revision asks for was done."""

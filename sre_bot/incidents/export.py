@@ -16,6 +16,7 @@ from sre_bot.incidents.database import Database
 from sre_bot.incidents.tables import approvals, cases, deliveries, incidents, threads, transcript_entries, turns
 
 Record = dict[str, Any]
+_AT_ONCE = 500  # rows that are asked for by their ids in one statement
 
 
 async def export_incident(url: str, reference: str) -> Record | None:
@@ -72,11 +73,15 @@ async def _find_case(connection: AsyncConnection, reference: str) -> Record | No
 
 
 async def _deliveries(connection: AsyncConnection, keys: set[str]) -> list[Record]:
-    """Those that said something of these incidents; which they are is in their changes, so all are looked through."""
-    found = await connection.stream(select(deliveries).order_by(deliveries.c.id))
-    return [
-        _plain(row._mapping) async for row in found if any(change.get("incident") in keys for change in row.changes)
-    ]
+    """Those that said something of these incidents; which they are is in their changes, so all of these are looked
+    through, but only the bodies of those are read.
+    """
+    found = await connection.stream(select(deliveries.c.id, deliveries.c.changes).order_by(deliveries.c.id))
+    theirs = [row.id async for row in found if any(change.get("incident") in keys for change in row.changes)]
+    records: list[Record] = []
+    for first in range(0, len(theirs), _AT_ONCE):
+        records += await _all(connection, deliveries, deliveries.c.id.in_(theirs[first : first + _AT_ONCE]))
+    return records
 
 
 async def _one(connection: AsyncConnection, table: Table, condition: ColumnElement[bool]) -> Record | None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sre_bot.incidents.paging import Case, Change, Incident, IncidentStatus, Snapshot, Urgency
+from sre_bot.incidents.paging import Case, Change, Incident, IncidentStatus, Snapshot
 from sre_bot.incidents.reading import case_of, incident_of, read_cases
 from sre_bot.incidents.tables import cases, deliveries, incidents
 
@@ -21,7 +21,6 @@ BATCH = 100
 CANDIDATES = 50
 """Cases that an incident may join at most, the latest first."""
 
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _RANK = {IncidentStatus.TRIGGERED: 0, IncidentStatus.ACKNOWLEDGED: 1, IncidentStatus.RESOLVED: 2}
 
 
@@ -82,11 +81,15 @@ class Folding:
         query = select(incidents).where(incidents.c.key == change.incident)
         row = (await self.connection.execute(query)).one_or_none()
         if row is None:
-            await self._open(change)
+            # What only refers to an incident does not open it: it may have ended long ago, and its trigger, should it
+            # still be on its way, says what it is.
+            if change.snapshot:
+                await self._open(change, change.snapshot)
             return
         known = incident_of(row)
         case = await self._case(known.case_id)
         changed = _newer(known, change)
+        changed = replace(changed, service=self.grouping.service_of(changed.service_label, changed.title))
         if changed != known:
             values = {
                 name: getattr(changed, name) for name in ("title", "status", "urgency", "priority", "service")
@@ -99,9 +102,8 @@ class Folding:
             self._replace(case, changed)
         self._touched.add(case.id)
 
-    async def _open(self, change: Change) -> None:
+    async def _open(self, change: Change, seen: Snapshot) -> None:
         """An incident that is seen for the first time, in the case that it belongs to."""
-        seen = change.snapshot or Snapshot(change.title, IncidentStatus.TRIGGERED, Urgency.HIGH)
         incident = Incident(
             key=change.incident,
             case_id=0,
@@ -117,7 +119,7 @@ class Folding:
             assignees=seen.assignees,
             details=seen.details,
             opened_at=change.occurred_at,
-            snapshot_at=change.occurred_at if change.snapshot else _NEVER,
+            snapshot_at=change.occurred_at,
             resolved_at=change.occurred_at if seen.status is IncidentStatus.RESOLVED else None,
         )
         case = self.grouping.choose(incident, await self._candidates(change.occurred_at))
@@ -126,9 +128,7 @@ class Folding:
         incident = replace(incident, case_id=case.id)
         row = {name: getattr(incident, name) for name in Incident.__dataclass_fields__}
         await self.connection.execute(insert(incidents).values(row | {"assignees": list(incident.assignees)}))
-        self._known[case.id] = replace(
-            case, incidents=(*case.incidents, incident), last_page_at=max(case.last_page_at, change.occurred_at)
-        )
+        self._keep(case, (*case.incidents, incident))
         self._touched.add(case.id)
 
     async def _open_case(self, at: datetime) -> Case:
@@ -166,8 +166,11 @@ class Folding:
             self._known |= {case.id: case for case in await read_cases(self.connection, cases.c.id.in_(ids))}
 
     def _replace(self, case: Case, incident: Incident) -> None:
-        members = tuple(incident if each.key == incident.key else each for each in case.incidents)
-        self._known[case.id] = replace(case, incidents=members)
+        self._keep(case, tuple(incident if each.key == incident.key else each for each in case.incidents))
+
+    def _keep(self, case: Case, members: tuple[Incident, ...]) -> None:
+        last = max(each.opened_at for each in members)
+        self._known[case.id] = replace(case, incidents=members, last_page_at=last)
 
     async def _store(self, case: Case) -> None:
         """Write what became of a case; one that was closed and is open again begins another episode."""
@@ -186,8 +189,18 @@ def _newer(known: Incident, change: Change) -> Incident:
     """The incident after a change: as it was where the change is older than what is known."""
     opened = min(known.opened_at, change.occurred_at)
     seen = change.snapshot
-    if seen is None or not _later(known, change.occurred_at, seen):
-        return replace(known, opened_at=opened)
+    if seen is None:
+        unnamed = known.title == known.key
+        return replace(known, opened_at=opened, title=change.title or known.title if unnamed else known.title)
+    if not _later(known, change.occurred_at, seen):
+        return replace(
+            known,
+            opened_at=opened,
+            service_label=known.service_label or seen.service,
+            url=known.url or seen.url,
+            group_key=known.group_key or seen.group_key,
+            details=known.details or seen.details,
+        )
     return replace(
         known,
         title=seen.title or known.title,
@@ -206,5 +219,11 @@ def _newer(known: Incident, change: Change) -> Incident:
 
 
 def _later(known: Incident, at: datetime, seen: Snapshot) -> bool:
-    """Whether a snapshot is the newer one; within one tick of the source's clock the later status counts."""
-    return at > known.snapshot_at or (at == known.snapshot_at and _RANK[seen.status] > _RANK[known.status])
+    """Whether a snapshot is the newer one; within one tick of the source's clock the later status counts, and of the
+    same status any one, as long as it is the same whichever comes first.
+    """
+    if at != known.snapshot_at:
+        return at > known.snapshot_at
+    ours = (_RANK[known.status], known.urgency, known.priority, known.assignees, known.title, known.service_label)
+    theirs = (_RANK[seen.status], seen.urgency, seen.priority, seen.assignees, seen.title, seen.service)
+    return (*theirs, seen.url, seen.group_key, seen.details) > (*ours, known.url, known.group_key, known.details)

@@ -10,8 +10,8 @@ incident is as its newest snapshot says, whatever the order of arrival, and is i
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
@@ -76,7 +76,11 @@ class Change:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Read a stored change back."""
+        """Read a stored change back.
+
+        Raises:
+            KeyError, TypeError, ValueError: another version wrote it.
+        """
         seen = stored["snapshot"]
         snapshot = seen and Snapshot(
             **{
@@ -86,9 +90,27 @@ class Change:
                 "assignees": tuple(seen["assignees"]),
             }
         )
-        return cls(
+        change = cls(
             **{**stored, "occurred_at": datetime.fromisoformat(stored["occurred_at"]), "snapshot": snapshot or None}
         )
+        for part in filter(None, (change, snapshot)):
+            _check_types(part)
+        return change
+
+
+_FAR = timedelta(days=36_500)  # from now; beyond that no window around a moment can be computed
+
+
+def _check_types(part: Change | Snapshot) -> None:
+    """Refuse what could not be stored again: folding stands or falls with a whole batch."""
+    texts = {field.name: getattr(part, field.name) for field in fields(part) if field.type is str}
+    if isinstance(part, Snapshot):
+        texts |= {f"assignee {place}": name for place, name in enumerate(part.assignees)}
+    elif part.occurred_at.tzinfo is None or abs(part.occurred_at - datetime.now(UTC)) > _FAR:
+        raise ValueError(f"{part.occurred_at} is no moment of our time")
+    for name, value in texts.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name} is no text")
 
 
 @dataclass(frozen=True, slots=True)

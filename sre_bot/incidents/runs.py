@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sre_bot.incidents.database import Database
-from sre_bot.incidents.model import Turn, TurnState
+from sre_bot.incidents.model import UNFINISHED, Turn, TurnState
 from sre_bot.incidents.paging import Urgency
 from sre_bot.incidents.tables import threads, turns
 from sre_bot.incidents.turn_rows import read_turns
@@ -57,8 +57,10 @@ class Runs:
                     )
                 )
             ).one_or_none()
-            if this is None or this.state != TurnState.QUEUED or this.owner != owner:
+            if this is None or this.state not in UNFINISHED or this.owner != owner:
                 return Claim.GONE
+            if this.state == TurnState.RUNNING:
+                return Claim.BEGUN  # a run here took it in, could not keep it, and could not put it back either
             if await _is_busy(connection, this.thread_id, owner):
                 return Claim.BUSY
             if await _places(connection, this.thread_id, most, this.urgency) <= 0:
@@ -80,10 +82,18 @@ class Runs:
             owner: the replica that has it.
             to: who shall begin it; empty for whoever comes first.
         """
-        values: dict[str, Any] = {"state": TurnState.QUEUED, "owner": to, "stop_requested": False}
+        return await self._requeue(turn_id, owner, {"owner": to})
+
+    async def refuse(self, turn_id: UUID, owner: str, *, to: str) -> bool:
+        """As `put_back`, for a turn that a run took in and could not give to the model: as if it had not begun."""
+        values = {"owner": to, "stop_requested": False, "attempts": turns.c.attempts - 1}
+        return await self._requeue(turn_id, owner, values)
+
+    async def _requeue(self, turn_id: UUID, owner: str, values: dict[str, Any]) -> bool:
         mine = (turns.c.id == turn_id) & _running & (turns.c.owner == owner)
+        again = update(turns).where(mine).values({"state": TurnState.QUEUED, **values})
         async with self._database.writing() as connection:
-            return (await connection.execute(update(turns).where(mine).values(values))).rowcount == 1
+            return (await connection.execute(again)).rowcount == 1
 
     async def unfinished(self, owner: str) -> list[Turn]:
         """Give the turns that a replica has to bring to an end, oldest first."""
@@ -98,16 +108,33 @@ class Runs:
         async with self._database.reading() as connection:
             return await _is_busy(connection, thread_id, owner)
 
-    async def request_stop(self, channel: str, thread_ts: str) -> bool:
-        """Ask whichever replica runs in a thread to stop; False where none does."""
+    async def request_stop(self, channel: str, thread_ts: str, reason: str) -> bool:
+        """Ask whichever replica runs in a thread, or is about to, to stop and to say this; False where none does."""
         this = select(threads.c.id).where(threads.c.channel == channel, threads.c.thread_ts == thread_ts)
-        asked = update(turns).where(turns.c.thread_id.in_(this), _running).values(stop_requested=True)
+        here = turns.c.thread_id.in_(this)
         async with self._database.writing() as connection:
-            return (await connection.execute(asked)).rowcount > 0
+            for which in (_running, _queued):
+                asked = update(turns).where(here, which).values(stop_requested=True, reason=reason)
+                if (await connection.execute(asked)).rowcount > 0:
+                    return True
+        return False
+
+    async def withdraw(self, turn_id: UUID, reason: str) -> None:
+        """End a turn that has not begun; whoever runs it is asked to stop and to say this; an end stays as it is."""
+        this = turns.c.id == turn_id
+        gone = {"state": TurnState.STOPPED, "ended_at": datetime.now(UTC), "reason": reason}
+        async with self._database.writing() as connection:
+            if (await connection.execute(update(turns).where(this, _queued).values(gone))).rowcount == 0:
+                asked = update(turns).where(this, _running).values(stop_requested=True, reason=reason)
+                await connection.execute(asked)
 
     async def to_stop(self, owner: str) -> list[Turn]:
-        """Give the turns of this replica that somebody stopped through another one."""
-        return await self._read((turns.c.owner == owner) & _running & turns.c.stop_requested)
+        """Give the turns of this replica that somebody stopped through another one, each with what to say."""
+        return await self._read((turns.c.owner == owner) & (_queued | _running) & turns.c.stop_requested)
+
+    async def read(self, turn_id: UUID) -> Turn | None:
+        """Give a turn as it is now."""
+        return next(iter(await self._read(turns.c.id == turn_id)), None)
 
     async def find(self, channel: str, thread_ts: str, prompt_ts: str) -> Turn | None:
         """Give the turn of a message; None where it is no prompt."""

@@ -26,11 +26,19 @@ from sre_bot.settings.bot import (
     RunSettings,
     Settings,
     SlackSettings,
+    StateSettings,
     StreamMode,
     WebhookSettings,
 )
-from sre_bot.settings.fields import ROOT
-from sre_bot.settings.reading import load_ledger_settings, load_settings, load_tool_settings, read_environment
+from sre_bot.settings.fields import ROOT, Group
+from sre_bot.settings.reading import (
+    find_problems,
+    load_group,
+    load_ledger_settings,
+    load_settings,
+    load_tool_settings,
+    read_environment,
+)
 
 __all__ = [
     "ROOT",
@@ -38,6 +46,7 @@ __all__ = [
     "ConfluenceSettings",
     "DeploymentSettings",
     "FleetSettings",
+    "Group",
     "HouseSettings",
     "IncidentSettings",
     "LedgerSettings",
@@ -49,9 +58,12 @@ __all__ = [
     "RunSettings",
     "Settings",
     "SlackSettings",
+    "StateSettings",
     "StreamMode",
     "ToolSettings",
     "WebhookSettings",
+    "find_problems",
+    "load_group",
     "load_ledger_settings",
     "load_settings",
     "load_tool_settings",

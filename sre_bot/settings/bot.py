@@ -20,6 +20,14 @@ class LedgerSettings(Group):
     )
 
 
+class StateSettings(Group):
+    """Where the agent's processes keep their files."""
+
+    state_dir: ProjectPath = Field(
+        Path("var"), alias="SRE_STATE_DIR", description="Folder for the agent's scratch files and transcripts"
+    )
+
+
 class ModelSettings(Group):
     """Claude, through the Agent SDK."""
 
@@ -97,6 +105,11 @@ class SlackSettings(Group):
         description="How replies grow: native (Slack's streams), edit (messages that are edited, which everybody sees "
         "grow), or auto: native in direct messages, edit in channels",
     )
+    pace: PositiveFloat = Field(
+        1.0,
+        alias="SLACK_PACE",
+        description="How many times faster than Slack's documented rate limits to write, where Slack has raised them",
+    )
 
 
 class WebhookSettings(Group):
@@ -171,7 +184,7 @@ class IncidentSettings(Group):
     )
 
 
-class Settings(Group):
+class Settings(StateSettings):
     """All that the bot may know."""
 
     tools: ToolSettings
@@ -189,7 +202,4 @@ class Settings(Group):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", alias="SRE_LOG_LEVEL", description="How much the bot logs"
-    )
-    state_dir: ProjectPath = Field(
-        Path("var"), alias="SRE_STATE_DIR", description="Folder for the agent's scratch files and transcripts"
     )

@@ -44,6 +44,18 @@ def load_tool_settings(environ: Mapping[str, str]) -> ToolSettings:
     return _load(ToolSettings, environ)
 
 
+def load_group(group: type[G], environ: Mapping[str, str]) -> G:
+    """One group by itself, whatever is wrong with the others; raises SettingsError as `load_settings` does."""
+    return _load(group, environ)
+
+
+def find_problems(group: type[Group], environ: Mapping[str, str]) -> list[str]:
+    """Everything that is missing or unusable in a group and the groups inside it, a sentence each."""
+    problems: list[str] = []
+    _read(group, environ, problems)
+    return problems
+
+
 def _load(group: type[G], environ: Mapping[str, str]) -> G:
     problems: list[str] = []
     loaded = _read(group, environ, problems)

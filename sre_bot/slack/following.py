@@ -14,11 +14,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sre_bot.agent.events import Event
+from sre_bot.agent.events import Event, ImageShown, Notice
 from sre_bot.errors import BackendError, RateLimited
 from sre_bot.slack.defusal import defuse
 from sre_bot.slack.files import Files, name_for
 from sre_bot.slack.outbox import Outbox, SlackRefused
+from sre_bot.slack.pictures import Pictures
 from sre_bot.slack.reply import ReplyText
 
 log = logging.getLogger(__name__)
@@ -41,12 +42,14 @@ class Spot:
         thread_ts: timestamp of the thread's first message.
         key: names the reply; its messages are found by it after a lost answer.
         on_posted: told of every message.
+        search: whether an earlier process may have begun the reply: its messages are looked for, and go on.
     """
 
     channel: str
     thread_ts: str
     key: str
     on_posted: Posted
+    search: bool = False
 
 
 class Following(ABC):
@@ -66,12 +69,16 @@ class Following(ABC):
         self._clock = clock
         self._give_up = math.inf  # when to, by the clock; known once the run has ended
         self._text = ReplyText()
+        self._pictures = Pictures(outbox, spot.channel, spot.thread_ts, self._note_picture)
         self._changed = asyncio.Event()
         self._changed.set()
         self._writer = asyncio.create_task(self._write(), name=f"reply {spot.key}")
 
     def show(self, event: Event) -> None:
         """Take an event in; returns at once."""
+        if isinstance(event, ImageShown):
+            self._pictures.add(event)
+            return
         self._text.add(event)
         if self._text.ended:
             self._give_up = self._clock() + GIVE_UP
@@ -80,6 +87,7 @@ class Following(ABC):
     async def settle(self) -> None:
         """Wait until Slack shows the whole reply, or until that has failed for `GIVE_UP` seconds; never raises."""
         await self._writer
+        await self._pictures.settle()
 
     @abstractmethod
     async def _reconcile(self) -> None:
@@ -97,6 +105,12 @@ class Following(ABC):
         """Seconds after which a pass is due although nothing has changed; None where it never is."""
         return None
 
+    def _note_picture(self, trouble: str) -> None:
+        """A picture is done with: it is shown, or there is something to say about it."""
+        if trouble:
+            self._text.add(Notice(trouble))
+        self._changed.set()
+
     async def _write(self) -> None:
         try:
             await self._follow()
@@ -110,7 +124,7 @@ class Following(ABC):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._patience())
             self._changed.clear()
-            ended, asked = self._text.ended, 0.0
+            ended, busy, asked = self._text.ended, self._pictures.busy, 0.0
             try:
                 await self._pass()
             except BackendError as error:
@@ -122,7 +136,7 @@ class Following(ABC):
                 asked = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
                 self._changed.set()
             else:
-                if ended:
+                if ended and not busy:
                     return
                 failures = 0
                 passes += 1

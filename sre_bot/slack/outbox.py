@@ -29,6 +29,8 @@ UNCERTAIN = frozenset({"internal_error", "fatal_error", "service_unavailable", "
 TOO_LONG = frozenset({"msg_too_long", "msg_blocks_too_long", "msg_blocks_too_many"})
 """Codes with which Slack refuses a message that would be taken if it were shorter."""
 
+UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=30)
+
 
 UNSHOWABLE = frozenset({"invalid_blocks", "invalid_blocks_format"})
 """Codes with which Slack refuses what a message consists of."""
@@ -75,7 +77,7 @@ class Outbox:
 
     Args:
         client: the Web API; its retry handlers must not repeat a call whose answer was lost.
-        speed: above 1 only where "Slack" is a stand-in whose clock runs as much faster.
+        speed: above 1 only where Slack has raised its limits, or is a stand-in whose clock runs as much faster.
     """
 
     def __init__(self, client: AsyncWebClient, speed: float = 1.0) -> None:
@@ -166,6 +168,55 @@ class Outbox:
         except SlackRefused as error:
             if error.code != "message_not_found":
                 raise
+
+    async def upload(self, name: str, data: bytes, description: str) -> str:
+        """Give Slack a file that nobody sees yet, and give its id; may be repeated. Raises as `post` does."""
+        place = await answer(
+            self._client.files_getUploadURLExternal(filename=name, length=len(data), alt_txt=description)
+        )
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=UPLOAD_TIMEOUT) as http,
+                http.post(
+                    place["upload_url"], data=data, proxy=self._client.proxy, ssl=self._client.ssl or True
+                ) as sent,
+            ):
+                status = sent.status
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unreachable(f"Slack did not take the file ({type(error).__name__}).") from error
+        if status != 200:
+            raise Unreachable(f"Slack did not take the file ({status}).")
+        return str(place["file_id"])
+
+    async def share(self, channel: str, thread_ts: str, file_id: str, title: str) -> None:
+        """Show an uploaded file in a thread. Raises as `post` does.
+
+        After an attempt whose answer was lost, the thread is searched for the file first: it is shown once.
+        """
+        if self.doubts(file_id) and await self._holds_file(channel, thread_ts, file_id):
+            self.settle(file_id)
+            return
+        await self.wait_to_post(channel)
+        call = self._client.files_completeUploadExternal(
+            files=[{"id": file_id, "title": title}], channel_id=channel, thread_ts=thread_ts
+        )
+        try:
+            await answer(call)
+        except Unreachable:
+            self._uncertain.add(file_id)
+            raise
+        self.settle(file_id)
+
+    async def _holds_file(self, channel: str, thread_ts: str, file_id: str) -> bool:
+        """Whether a message of the thread shows the file."""
+        cursor = ""
+        while True:
+            page = await self._read(channel, thread_ts, None, cursor)
+            if any(file.get("id") == file_id for message in page["messages"] for file in message.get("files", [])):
+                return True
+            cursor = page.get("response_metadata", {}).get("next_cursor", "")
+            if not cursor:
+                return False
 
     async def react(self, channel: str, ts: str, name: str) -> None:
         """Put an emoji under a message; a courtesy, so that a failure is only logged."""

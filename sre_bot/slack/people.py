@@ -43,7 +43,7 @@ class SlackPeople:
         """The prompt's attachments and files, and where `above` the thread before it."""
         return await self._reader.read_context(prompt.channel, prompt.thread_ts, prompt.ts, above=above)
 
-    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int) -> Reply:
+    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int, *, search: bool = False) -> Reply:
         """A live reply under the prompt; its first message is on its way when this returns."""
 
         async def note(ts: str) -> None:
@@ -52,7 +52,7 @@ class SlackPeople:
             except LedgerError as error:
                 log.warning("message %s of turn %s is not recorded: %s", ts, turn_id, error)
 
-        spot = Spot(prompt.channel, prompt.thread_ts, _key(turn_id, attempt), note)
+        spot = Spot(prompt.channel, prompt.thread_ts, _key(turn_id, attempt), note, search)
         return self._replies.begin(prompt, spot)
 
     async def close_reply(self, channel: str, thread_ts: str, turn_id: UUID, attempt: int, reason: str) -> bool:

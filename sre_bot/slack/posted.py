@@ -69,7 +69,8 @@ class PostedPages:
 
     async def _post(self, number: int, page: Page) -> None:
         key = f"{self._spot.key}/{number}" + f"/{self._lost}" * bool(self._lost)
-        ts = await self._outbox.post(self._spot.channel, self._spot.thread_ts, page, key=key)
+        place = (self._spot.channel, self._spot.thread_ts)
+        ts = await self._outbox.post(*place, page, key, search=self._spot.search)
         self._posted.append((ts, page))
         await self._spot.on_posted(ts)
 

@@ -3,7 +3,8 @@
 A stream can only be added to, and an append is not safe to repeat. So what became of one whose answer was lost is read
 back, and a message in which anything was in doubt is compared when its stream is over. Whatever cannot be settled, and
 whatever Slack refuses, ends the same way: the message is edited until it says what it should. Where no stream can be
-started a message is edited from the beginning, so that a reply never waits for one.
+started a message is edited from the beginning, so that a reply never waits for one; so is one where an earlier process
+may have begun the reply, whose message is found by its key, and whose stream, which has none, is ended first.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from sre_bot.agent.events import Event, RunEnded
 from sre_bot.errors import BackendError, Unreachable
 from sre_bot.slack.cards.reply import Page, render
 from sre_bot.slack.files import Files
@@ -19,7 +21,7 @@ from sre_bot.slack.following import Following, Spot
 from sre_bot.slack.outbox import TOO_LONG, Outbox, SlackRefused
 from sre_bot.slack.pages import Place, cut_at, weigh
 from sre_bot.slack.posted import PAGE_BUDGET, PostedPages
-from sre_bot.slack.reply import WORKING, Flow
+from sre_bot.slack.reply import BELOW, WORKING, Flow
 from sre_bot.slack.segments import (
     LEFT_TITLE,
     SMALLEST_BUDGET,
@@ -78,9 +80,24 @@ class StreamedReply(Following):
         self._shown: set[str] = set()  # tool calls whose end people can see
         self._own: set[str] = set()  # timestamps of the streams whose start was answered
         self._budget = PAGE_BUDGET
-        self._native = True
+        self._native = not spot.search
+        self._left_behind = spot.search  # an earlier process may have started a stream
+        self._held: RunEnded | None = None  # the end of a run whose pictures are not all there yet
         self._lost_start = self._stray = False
         self._done = False
+
+    def show(self, event: Event) -> None:
+        """Take an event in; returns at once. A stream only grows, so its end waits for what pictures run into."""
+        if isinstance(event, RunEnded) and self._pictures.busy:
+            self._held = event
+        else:
+            super().show(event)
+
+    def _note_picture(self, trouble: str) -> None:
+        super()._note_picture(trouble)
+        if self._held and not self._pictures.busy:
+            super().show(self._held)
+            self._held = None
 
     async def _write(self) -> None:
         try:
@@ -90,6 +107,8 @@ class StreamedReply(Following):
 
     async def _reconcile(self) -> None:
         self._bringing = None
+        if self._left_behind:
+            await self._end_left_behind()
         while not self._stopping and not self._done:
             if not await self._advance():
                 break
@@ -300,6 +319,17 @@ class StreamedReply(Following):
         self._bringing = pages
         await pages.bring()
         self._bringing = None
+
+    async def _end_left_behind(self) -> None:
+        """A stream that an earlier process started for this reply, or did not end: what comes stands below it."""
+        place = (self._spot.channel, self._spot.thread_ts)
+        stray = await self._streams.find_stray(*place, self._after, self._own.__contains__)
+        if stray:
+            below = [{"type": "markdown_text", "text": f"\n\n{BELOW}"}]
+            await self._streams.turn_to_stop()
+            with contextlib.suppress(SlackRefused):
+                await self._streams.stop(place[0], stray, f"{self._spot.key}/stray", chunks=below, more=True)
+        self._left_behind = False
 
     async def _remove_stray(self) -> None:
         """A stream that was started twice may be there twice: it has no words of ours, and goes."""

@@ -51,7 +51,7 @@ class Streams:
         client: the Web API; its retry handlers must not repeat a call whose answer was lost.
         outbox: reads threads.
         bot_user: the bot's own user id.
-        speed: above 1 only where "Slack" is a stand-in whose clock runs as much faster.
+        speed: above 1 only where Slack has raised its limits, or is a stand-in whose clock runs as much faster.
     """
 
     def __init__(self, client: AsyncWebClient, outbox: Outbox, bot_user: str, speed: float = 1.0) -> None:
@@ -73,7 +73,7 @@ class Streams:
     @property
     def max_age(self) -> float:
         """Seconds after its start at which a stream has to be continued in another one."""
-        return MAX_AGE / self._speed
+        return MAX_AGE / max(self._speed, 1.0)
 
     def may_start(self) -> bool:
         """Whether a stream can be started now, without waiting."""

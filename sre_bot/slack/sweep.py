@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sre_bot.slack.outbox import UNSHOWABLE, Outbox, SlackRefused, key_of
+from sre_bot.slack.outbox import UNSHOWABLE, Outbox, SlackRefused, key_of, metadata_for
 from sre_bot.slack.reply import WORKING
 from sre_bot.slack.streams import ENDED, STOPPED_BY_USER, Streams
 
 SIGN = WORKING.strip("⏳ _")  # Slack gives the emphasis back as a style, and may give the emoji by its name
+BROKEN_OFF = "broken_off"
 HOURGLASSES = frozenset({"hourglass", "hourglass_flowing_sand"})
 CARDS = frozenset({"plan", "task_card"})
 """Blocks of a stream, which Slack may not take back in an update."""
@@ -38,7 +39,8 @@ async def close_abandoned(outbox: Outbox, streams: Streams, left: Abandoned, rea
 
     Messages are found by the key in their metadata, since a crash may fall between a post and the note of it in the
     ledger; streams by that note, or by being ours and without a key. What they say otherwise stays: blocks are read
-    back and sent again. A message that shows no sign of work is left alone.
+    back and sent again. A message that shows no sign of work is left alone. One that was ended here is marked, since
+    another crash may fall between that and what follows it.
 
     Args:
         outbox: the way to Slack.
@@ -47,7 +49,8 @@ async def close_abandoned(outbox: Outbox, streams: Streams, left: Abandoned, rea
         reason: what is said below.
 
     Returns:
-        False where there are such messages and none of them was open: people see the end of the reply already.
+        False where there are such messages and none of them was open or ended here before: people see the end of the
+        reply already.
 
     Raises:
         BackendError: Slack did not answer, or refused.
@@ -57,13 +60,13 @@ async def close_abandoned(outbox: Outbox, streams: Streams, left: Abandoned, rea
     for message in read:
         if key_of(message).startswith(f"{left.key}/"):
             found += not message["metadata"]["event_payload"].get("more")  # else the reply went on in another one
-            closed += await _close(outbox, left.channel, message, reason)
+            closed += await _close(outbox, left, message, reason)
     unsigned = {str(message["ts"]): message for message in read if streams.is_unsigned(message)}
     hidden = left.noted - {str(message["ts"]) for message in read}
     for ts in sorted({*unsigned, *hidden}):
         ended = await _end(streams, left, ts, reason)
         if not ended and ts in left.noted and ts in unsigned:  # its time was over before
-            ended = await _close(outbox, left.channel, unsigned[ts], reason, signed=False)
+            ended = await _close(outbox, left, unsigned[ts], reason, signed=False)
         closed += ended
     return closed > 0 or found == 0
 
@@ -82,19 +85,25 @@ async def _end(streams: Streams, left: Abandoned, ts: str, reason: str) -> bool:
     return False
 
 
-async def _close(outbox: Outbox, channel: str, message: Mapping[str, Any], reason: str, *, signed: bool = True) -> bool:
+async def _close(
+    outbox: Outbox, left: Abandoned, message: Mapping[str, Any], reason: str, *, signed: bool = True
+) -> bool:
     """Say below a message why no more comes; below one with a key only where it shows a sign of work."""
+    payload = message["metadata"]["event_payload"] if signed else {"key": f"{left.key}/swept", "more": True}
+    if BROKEN_OFF in payload:
+        return True
     blocks = message.get("blocks", [])
-    kept = [left for block in blocks if (left := _without_work(block))]
+    kept = [rest for block in blocks if (rest := _without_work(block))]
     if kept == blocks and signed:
         return False
     bare = [block for block in kept if block.get("type") not in CARDS]
+    metadata = metadata_for(**{**payload, BROKEN_OFF: True})
     try:
-        await outbox.replace(channel, str(message["ts"]), _Closed(kept, reason))
+        await outbox.replace(left.channel, str(message["ts"]), _Closed(kept, reason, metadata))
     except SlackRefused as error:
         if error.code not in UNSHOWABLE or bare == kept:
             raise
-        await outbox.replace(channel, str(message["ts"]), _Closed(bare, reason))
+        await outbox.replace(left.channel, str(message["ts"]), _Closed(bare, reason, metadata))
     return True
 
 
@@ -104,12 +113,13 @@ class _Closed:
 
     blocks: list[Block]
     reason: str
+    metadata: Block
     running: bool = False
 
     def content(self) -> dict[str, Any]:
         """The arguments of the call."""
         notice = {"type": "section", "text": {"type": "mrkdwn", "text": f"⚠️ *{self.reason}*"}}
-        return {"blocks": [*self.blocks, notice], "text": self.reason}
+        return {"blocks": [*self.blocks, notice], "text": self.reason, "metadata": self.metadata}
 
 
 def _without_work(block: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,6 +1,8 @@
 """Figures with their units, short enough for a model's context: three significant digits, never false precision."""
 
 import math
+from dataclasses import dataclass
+from typing import Self
 
 from sre_bot.catalog import Severity, Signal, Unit
 
@@ -41,6 +43,31 @@ def crossed(signal: Signal, severity: Severity) -> str:
     if severity is Severity.CRITICAL:
         return f"({critical})"
     return f"(> {measure(signal.warning, signal.unit)}; critical {critical})"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One unit for all figures of an axis: what values are multiplied by, and what is written behind them."""
+
+    factor: float
+    unit: str
+
+    @classmethod
+    def of(cls, unit: str | None, largest: float) -> Self:
+        """The scale for a unit of the catalog, or `s`; bytes are counted in the unit that suits the largest of them."""
+        if unit == "bytes":
+            power = min(int(math.log(largest, 1024)), len(_BINARY) - 1) if largest >= 1 else 0
+            return cls(1024.0**-power, f" {_BINARY[power]}")
+        return {
+            "ratio": cls(100.0, " %"),
+            "ms": cls(1.0, " ms"),
+            "s": cls(1.0, " s"),
+            "per_second": cls(1.0, "/s"),
+        }.get(unit or "", cls(1.0, ""))
+
+    def show(self, value: float) -> str:
+        """A figure of the axis, such as `33.1 %`."""
+        return figure(value) + self.unit
 
 
 def _binary(value: float) -> str:

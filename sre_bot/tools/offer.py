@@ -14,6 +14,7 @@ from sre_bot.clients.pagerduty import PagerDuty
 from sre_bot.clients.prometheus import Prometheus
 from sre_bot.clients.redeployment import Redeployer
 from sre_bot.settings import ROOT, ToolSettings
+from sre_bot.tools.charts import Charts
 from sre_bot.tools.confluence import Postmortems
 from sre_bot.tools.observability import Observability
 from sre_bot.tools.pagerduty import PagerDutyIncidents
@@ -30,7 +31,7 @@ _INSTRUCTIONS_LIMIT = 500  # characters; every conversation carries them
 
 def describe_tools(settings: ToolSettings | None = None) -> tuple[ToolSpec, ...]:
     """The tools that `settings` allow, or all; nothing is connected, no file is read."""
-    groups: list[type] = [Observability, Runbooks, Remediation]
+    groups: list[type] = [Observability, Charts, Runbooks, Remediation]
     if settings is None or settings.fleet or settings.loki:
         groups.append(Logs)
     if settings is None or settings.fleet or settings.deployments:
@@ -61,17 +62,20 @@ async def open_tools(settings: ToolSettings, *, changes: bool) -> AsyncIterator[
         routing = Alertmanager(settings.alertmanager) if settings.alertmanager else None
         if routing:
             clients.push_async_callback(routing.aclose)
+        feed = settings.deployments or settings.fleet
+        deployments = DeploymentFeed(feed) if feed else None
+        if deployments:
+            clients.push_async_callback(deployments.aclose)
         groups: list[object] = [
             Observability(catalog, prometheus, prometheus, routing),
+            Charts(catalog, prometheus, deployments),
             Runbooks(catalog, prometheus, runbooks, changes=changes),
             _remediation(settings, catalog),
         ]
         if logs := _log_source(settings):
             clients.push_async_callback(logs.aclose)
             groups.append(Logs(catalog, logs))
-        if feed := settings.deployments or settings.fleet:
-            deployments = DeploymentFeed(feed)
-            clients.push_async_callback(deployments.aclose)
+        if deployments:
             groups.append(Deployments(catalog, deployments))
         if settings.pagerduty:
             pagerduty = PagerDuty(settings.pagerduty)

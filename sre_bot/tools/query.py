@@ -19,7 +19,7 @@ MAX_POINTS = 11_000
 
 _AUTO_POINTS = 240
 _LADDER = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400)
-_UNITS = {"seconds": "s", "milliseconds": "ms", "bytes": "bytes", "ratio": "ratio, 1 is 100 %"}
+_UNITS = {"seconds": "s", "milliseconds": "ms", "bytes": "bytes", "ratio": "ratio"}
 
 
 async def query_instant(metrics: MetricSource, promql: str, at: float, now: float) -> str:
@@ -43,13 +43,7 @@ async def query_instant(metrics: MetricSource, promql: str, at: float, now: floa
 
 async def query_window(metrics: MetricSource, promql: str, window: Window, now: float, note: str = "") -> str:
     """The course of each series over the window."""
-    try:
-        found = await metrics.query_range(promql, window.start, window.end, window.step)
-        series, count = largest(found), len(found)
-    except Refused as error:
-        raise _advise(error) from error
-    except TooLarge:
-        series, count = await _largest_of_many(metrics, promql, window)
+    series, count = await fetch_window(metrics, promql, window)
     when = f"{clock(window.start, now)} to {clock(window.end, now)}"
     if not series:
         return "\n".join(filter(None, [await explain_absence(metrics, promql, f"from {when}"), note]))
@@ -82,6 +76,36 @@ def plan_window(start: str | None, end: str | None, step: str | None, now: float
 def _ending_at(end: float, length: float, step: float) -> Window:
     """A window whose last evaluation is at its end: counted from the start, a wide step would miss the newest data."""
     return Window(end - math.floor(length / step + 1e-9) * step, end, step)
+
+
+async def fetch_window(metrics: MetricSource, promql: str, window: Window) -> tuple[list[Series], int]:
+    """The largest SHOWN_SERIES series over the window, largest first, and how many there are in all.
+
+    Raises:
+        Refused: Prometheus refused it, with advice.
+        BadRequest: there are more than can be read, and they cannot be chosen from.
+    """
+    try:
+        found = await metrics.query_range(promql, window.start, window.end, window.step)
+        return largest(found), len(found)
+    except Refused as error:
+        raise _advise(error) from error
+    except TooLarge:
+        return await _largest_of_many(metrics, promql, window)
+
+
+def unit_of(promql: str) -> str | None:
+    """`s`, `ms`, `bytes`, `ratio` or `per_second` where the metric's name tells it beyond doubt.
+
+    That is: one metric, no arithmetic.
+    """
+    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|without)\s*\([^)]*\)", " ", promql)
+    if re.search(r"[-+*/%^<>=]|\b(?:and|or|unless|count|increase|delta|deriv)\b", bare):
+        return None
+    if re.search(r"\bi?rate\s*\(", bare):
+        return "per_second" if "_total" in bare else None
+    found = {unit for suffix, unit in _UNITS.items() if re.search(rf"_{suffix}\b", bare)}
+    return found.pop() if len(found) == 1 else None
 
 
 async def _largest_of_many(metrics: MetricSource, promql: str, window: Window) -> tuple[list[Series], int]:
@@ -129,11 +153,7 @@ def _rest(count: int, promql: str) -> list[str]:
 
 
 def _unit(promql: str) -> str:
-    """The unit where the metric's name tells it beyond doubt: one metric, no arithmetic."""
-    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|without)\s*\([^)]*\)", " ", promql)
-    if re.search(r"[-+*/%^<>=]|\b(?:and|or|unless|count|increase|delta|deriv)\b", bare):
+    unit = unit_of(promql)
+    if unit is None:
         return ""
-    if re.search(r"\bi?rate\s*\(", bare):
-        return ", per second" if "_total" in bare else ""
-    found = {unit for suffix, unit in _UNITS.items() if re.search(rf"_{suffix}\b", bare)}
-    return f", unit {found.pop()}" if len(found) == 1 else ""
+    return ", per second" if unit == "per_second" else f", unit {unit}{', 1 is 100 %' if unit == 'ratio' else ''}"

@@ -167,10 +167,11 @@ def _deployment(entry: Deployment, now: float) -> str:
     when = f"{clock(entry.time, now)} ({span(now - entry.time)} ago)"
     line = f"{shorten(entry.service, 80)} {when} version {shorten(entry.version, 60)} by {shorten(entry.author, 60)}"
     reason = shorten(mask_secrets(entry.reason[:1_000]), 160)
-    return f"{line}: {reason or 'no reason given'}; {_changes(entry)}"
+    return f"{line}: {reason or 'no reason given'}; {describe_changes(entry)}"
 
 
-def _changes(entry: Deployment) -> str:
+def describe_changes(entry: Deployment) -> str:
+    """Each changed setting before → after, secrets masked."""
     changes = [
         f"{shorten(key, 80)} {_value(key, before)} → {_value(key, after)}"
         for key, (before, after) in list(entry.changes.items())[:_CHANGES]

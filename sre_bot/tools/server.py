@@ -7,6 +7,7 @@ undone, where here a tool is passed on as its spec says.
 
 import argparse
 import asyncio
+import base64
 import logging
 import sys
 from collections.abc import Mapping, Sequence
@@ -110,4 +111,8 @@ def _declare(spec: ToolSpec) -> types.Tool:
 
 
 def _result(answer: Answer) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(text=answer.text)], is_error=answer.is_error)
+    content: list[types.ContentBlock] = [types.TextContent(text=answer.text)]
+    if answer.image:
+        image = base64.b64encode(answer.image).decode()
+        content.append(types.ImageContent(data=image, mime_type="image/png"))
+    return types.CallToolResult(content=content, is_error=answer.is_error)

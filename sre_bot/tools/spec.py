@@ -11,7 +11,7 @@ import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeVar, get_type_hints
 
@@ -41,10 +41,11 @@ class Access(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model gets: one text, well-formed Unicode and bounded."""
+    """What the model gets: one text, well-formed Unicode and bounded, and with it perhaps a PNG."""
 
     text: str
     is_error: bool = False
+    image: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class ToolSpec:
     limit: int
     check: str
     arguments: type[BaseModel]
-    method: Callable[..., Awaitable[str]]
+    method: Callable[..., Awaitable[str | Answer]]
 
     @property
     def annotations(self) -> dict[str, bool]:
@@ -87,7 +88,7 @@ class ToolSpec:
         return re.sub(r"\{(\w+)(?:\|([^}]*))?\}", subject, self.progress).strip()
 
 
-M = TypeVar("M", bound=Callable[..., Awaitable[str]])
+M = TypeVar("M", bound=Callable[..., Awaitable[str | Answer]])
 
 
 def tool(
@@ -134,15 +135,16 @@ class Tool:
         """Validate and run. Every failure is an Answer; only cancellation is raised."""
         spec = self.spec
         # Models send null for what they leave out; a parameter that has a default means that by it.
-        given = {key: value for key, value in arguments.items() if value is not None}
+        sent = {key: value for key, value in arguments.items() if value is not None}
         try:
-            _refuse_half_characters(spec, given)
-            values = spec.arguments.model_validate(given)
+            _refuse_half_characters(spec, sent)
+            values = spec.arguments.model_validate(sent)
             async with asyncio.timeout(spec.timeout):
-                text = await spec.method(
+                given = await spec.method(
                     self.group, **{name: getattr(values, name) for name in spec.arguments.model_fields}
                 )
-            return Answer(_bound(text, spec.limit))
+            answer = given if isinstance(given, Answer) else Answer(given)
+            return replace(answer, text=_bound(answer.text, spec.limit))
         except ValidationError as error:
             return _failure(_explain(spec, error))
         except SreBotError as error:
@@ -165,7 +167,7 @@ def shorten(text: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def _derive(method: Callable[..., Awaitable[str]], mark: Mapping[str, Any]) -> ToolSpec:
+def _derive(method: Callable[..., Awaitable[str | Answer]], mark: Mapping[str, Any]) -> ToolSpec:
     name = method.__name__
     hints = get_type_hints(method, include_extras=True)
     parameters = list(inspect.signature(method).parameters.values())[1:]

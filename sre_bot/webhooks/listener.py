@@ -41,6 +41,7 @@ class Listener:
         inbox: where deliveries are recorded before they are answered.
         readiness: asked for /readyz.
         on_recorded: called after every accepted delivery: there may be something to do.
+        warnings: asked for /readyz too: what is not as it should be, although deliveries are taken.
         limits: see there.
         registry: what /metrics shows; other parts of the process may register in it.
     """
@@ -52,11 +53,13 @@ class Listener:
         readiness: Readiness,
         on_recorded: Callable[[], None],
         *,
+        warnings: Readiness | None = None,
         limits: Limits | None = None,
         registry: CollectorRegistry | None = None,
     ) -> None:
         self._settings = settings
         self._readiness = readiness
+        self._warnings = warnings
         self._limits = limits or Limits()
         self._metrics = Metrics(registry or CollectorRegistry())
         sources: tuple[Source, ...] = (PagerDutySource(settings), AlertmanagerSource(settings))
@@ -137,11 +140,13 @@ class Listener:
         try:
             async with asyncio.timeout(READINESS_TIMEOUT):
                 missing = dict(await self._readiness())
+                noted = dict(await self._warnings()) if self._warnings else {}
         except TimeoutError:
-            missing = {"readiness": f"It could not be established within {READINESS_TIMEOUT:g} s."}
+            missing, noted = {"readiness": f"It could not be established within {READINESS_TIMEOUT:g} s."}, {}
+        warned = {"warnings": noted} if noted else {}
         if missing:
-            return web.json_response({"status": "not ready", "not_ready": missing}, status=503)
-        return web.json_response({"status": "ready"})
+            return web.json_response({"status": "not ready", "not_ready": missing, **warned}, status=503)
+        return web.json_response({"status": "ready", **warned})
 
     async def _show_metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})

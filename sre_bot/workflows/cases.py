@@ -8,19 +8,19 @@ agent what was not asked yet, say once that it is over.
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from sre_bot.catalog import Catalog
-from sre_bot.errors import LedgerError
+from sre_bot.errors import LedgerError, Refused
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import Turn
-from sre_bot.incidents.paging import Case
+from sre_bot.incidents.paging import Case, Urgency
 from sre_bot.settings import IncidentSettings
 from sre_bot.workflows import wording
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.intake import CASE, Intake
 from sre_bot.workflows.people import Board, Card, Prompt
 from sre_bot.workflows.storms import symptoms
-from sre_bot.workflows.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +29,22 @@ SOURCES = {"pd": "PagerDuty", "am": "Prometheus"}
 LONGEST_WAIT = 1800.0  # seconds between two questions of the bot about one case at most
 
 
+class Desk(Protocol):
+    """Where the agent is asked."""
+
+    async def ask(self, prompt: Prompt, urgency: Urgency) -> bool:
+        """Record a prompt and see that it is answered; False for a repeated one. Raises LedgerError."""
+
+
 class CaseWork:
     """Does what cases ask for.
 
     Args:
-        ledger: cases and turns.
+        ledger: cases, and what was answered about them.
         engine: runs the workflow; `define` must come before its `open`.
         intake: starts it.
         board: where cards are.
-        turns: asks the agent.
+        desk: asks the agent.
         catalog: who owns what.
         settings: what happens by itself.
         boot: names this process's life: a card that another life meant to post may be there already.
@@ -52,7 +59,7 @@ class CaseWork:
         engine: Engine,
         intake: Intake,
         board: Board,
-        turns: Turns,
+        desk: Desk,
         catalog: Catalog,
         settings: IncidentSettings,
         *,
@@ -65,7 +72,7 @@ class CaseWork:
         self._engine = engine
         self._intake = intake
         self._board = board
-        self._turns = turns
+        self._desk = desk
         self._catalog = catalog
         self._settings = settings
         self._boot = boot
@@ -73,41 +80,66 @@ class CaseWork:
         self._can_acknowledge = can_acknowledge
         self._silences = silences
         self._telling: set[asyncio.Task[None]] = set()
+        self.refusal = ""
+        """Why the last card was refused; empty where it was shown."""
 
     def define(self) -> None:
         """Make the workflow known to the engine."""
         self._engine.define(CASE, self.advance)
 
-    async def advance(self, case_id: int, revision: int) -> None:
-        """The workflow: everything that a case asks for, up to a revision and beyond; 0 is for whatever it asks now."""
+    async def advance(self, case_id: int, revision: int, due: int = 0) -> None:
+        """The workflow: everything that a case asks for, up to a revision and beyond.
+
+        Args:
+            case_id: the case.
+            revision: what has to be done at least; 0 for whatever it asks now.
+            due: after so many questions the next one was put off until now.
+        """
         case = await self._ledger.cases.get(case_id)
-        if case is None or 0 < revision <= case.shown_revision:
-            return  # pruned, or a later revision's workflow did this one's work
+        if case is None or 0 < revision <= case.revision <= case.shown_revision:
+            return  # pruned, or another revision's workflow did this one's work
         boot = await self._engine.remember("intent", self._boot)
         seen = 0
 
         async def show(tried: int) -> None:
             nonlocal seen
             # Another attempt may have posted the card and not come to say so.
-            search = tried > 0 or boot != self._boot or revision > 1
-            shown = await self._board.show(lambda: self._card(case_id), search=search)
-            if shown.ts != (await self._case(case_id)).thread_ts:
-                await self._ledger.cases.posted(case_id, shown.ts)
-            seen = shown.revision
+            seen = await self._show(case_id, search=tried > 0 or boot != self._boot or revision > 1)
 
         async def ask(_tried: int) -> None:
-            await self._ask(await self._case(case_id))
+            await self._ask(await self._case(case_id), due)
 
         async def end(tried: int) -> None:
             await self._tell_end(await self._case(case_id), search=tried > 0 or boot != self._boot)
 
         async def done(_tried: int) -> None:
             await self._ledger.cases.shown(case_id, max(seen, revision))
+            await self._intake.go_on(case_id)
 
         await self._engine.step("show", show)
         await self._engine.step("ask", ask)
         await self._engine.step("end", end)
         await self._engine.step("done", done)
+
+    async def _show(self, case_id: int, *, search: bool) -> int:
+        """Make the card show the case; gives the revision that it shows."""
+        channel = ""
+
+        async def now() -> Card:
+            nonlocal channel
+            card = await self._card(case_id)
+            channel = card.case.channel
+            return card
+
+        try:
+            shown = await self._board.show(now, search=search)
+        except Refused as error:
+            self.refusal = str(error)
+            raise
+        self.refusal = ""
+        if shown.ts != (await self._case(case_id)).thread_ts:
+            await self._ledger.cases.posted(case_id, channel, shown.ts)
+        return shown.revision
 
     async def background(self, channel: str, thread_ts: str) -> str:
         """What monitoring said of the incidents whose card begins a thread; empty where it is no such thread."""
@@ -157,7 +189,7 @@ class CaseWork:
             links={f"Open in {SOURCES[case.first.source]}": case.first.url} if case.first.url else {},
         )
 
-    async def _ask(self, case: Case) -> None:
+    async def _ask(self, case: Case, due: int) -> None:
         """Ask the agent, where something is wrong that it was not asked about."""
         if not (self._settings.auto_investigate and case.open and case.thread_ts):
             return
@@ -165,15 +197,16 @@ class CaseWork:
         if not set(now_wrong) - set(case.symptoms_asked):
             return
         wait = self._pause(case)
-        if wait > 0:
+        # By the clock of another replica it may still be a moment too early for what that one has put off.
+        if wait > 0 and due != case.asked:
             key = f"case:{case.id}:again:{case.asked}"
-            await self._engine.start(CASE, case.id, 0, key=key, partition=str(case.id), delay=wait)
+            await self._engine.start(CASE, case.id, 0, case.asked, key=key, partition=str(case.id), delay=wait)
             return
         number = case.asked + 1
         text = wording.question(case, number)
         # The turn comes first, and is told by its number: a crash in between asks again, which changes nothing.
         prompt = Prompt(self._team, case.channel, case.thread_ts, f"auto:{number}", "", text)
-        await self._turns.ask(prompt, case.urgency)
+        await self._desk.ask(prompt, case.urgency)
         known = dict.fromkeys([*case.symptoms_asked, *now_wrong])
         await self._ledger.cases.ask(case.id, number, list(known))
 
@@ -190,5 +223,8 @@ class CaseWork:
             return
         text = wording.closing(case, await self._turns_of(case))
         key = f"case:{case.id}:end:{case.episode}"
-        await self._board.tell(case.channel, case.thread_ts, text, key, search=search)
+        try:
+            await self._board.tell(case.channel, case.thread_ts, text, key, search=search)
+        except Refused as error:  # nobody can write there any more; the card says that it is over
+            log.error("the end of case %s cannot be told: %s", case.id, error)
         await self._ledger.cases.told(case.id, case.episode)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from uuid import uuid4
 
 from sre_bot.errors import LedgerError
 from sre_bot.incidents.cases import Cases
@@ -21,6 +22,7 @@ CASE = "case"
 LOOK_EVERY = 5.0  # seconds between two looks into the inbox without being woken
 CHECK_EVERY = 30.0  # seconds between two looks for cases that are behind
 PAUSE = 1.0  # seconds after a failure of the database
+BEGIN_ANEW = 600.0  # seconds between two workflows for a revision whose last one was given up
 
 
 class Intake:
@@ -52,7 +54,10 @@ class Intake:
         self.behind = 0
         """How many cases were behind at the last look at all of them."""
         self._folding: asyncio.Task[None] | None = None
-        self._checked = -CHECK_EVERY
+        self._began = time.monotonic()
+        self._checked: float | None = None
+        self._life = uuid4().hex
+        self._under_way: dict[int, str] = {}
 
     def open(self) -> None:
         """Begin to fold, first what is there already."""
@@ -71,12 +76,33 @@ class Intake:
                 await self._folding
 
     async def see_to(self, case_id: int, revision: int) -> None:
-        """Let a case's workflow run for a revision; once for each, whoever asks.
+        """Let a case's workflow run for a revision, where none is under way that will come to it.
+
+        The engine begins one workflow of a case a second: with one for each of two hundred pages, the card would be
+        right after minutes.
 
         Raises:
             LedgerError: it is not recorded; the next look does it.
         """
-        await self._engine.start(CASE, case_id, revision, key=f"case:{case_id}:{revision}", partition=str(case_id))
+        last = self._under_way.get(case_id)
+        if last is None or await self._engine.ended(last):
+            await self._begin(case_id, revision)
+
+    async def go_on(self, case_id: int) -> None:
+        """A case's workflow has done what it knew of: let another one do what was asked for meanwhile.
+
+        Raises:
+            LedgerError: it is not recorded; the next look does it.
+        """
+        self._under_way.pop(case_id, None)  # first: what comes after the next line begins one of its own
+        for touched in await self._cases.behind({case_id}):
+            await self._begin(*touched)
+
+    async def _begin(self, case_id: int, revision: int) -> None:
+        """Start the workflow of a revision; once for each, whoever asks."""
+        key = f"case:{case_id}:{revision}"
+        await self._engine.start(CASE, case_id, revision, key=key, partition=str(case_id))
+        self._under_way[case_id] = key
 
     async def _fold_on(self, channel: str) -> None:
         while True:
@@ -99,13 +125,24 @@ class Intake:
     async def _fold_batch(self, channel: str) -> bool:
         """Fold once; True where more is waiting."""
         folded = await self._cases.fold(self._grouping, channel)
-        everything = time.monotonic() - self._checked >= CHECK_EVERY
-        if folded.cases or everything:
-            behind = await self._cases.behind()
-            self.behind = len(behind)
-            for case_id, revision in behind:
-                if everything or case_id in folded.cases:
-                    await self.see_to(case_id, revision)
-        if everything:
+        for touched in await self._cases.behind(folded.cases) if folded.cases else ():
+            await self.see_to(*touched)
+        if self._checked is None or time.monotonic() - self._checked >= CHECK_EVERY:
+            await self._check(channel)
             self._checked = time.monotonic()
         return folded.more
+
+    async def _check(self, channel: str) -> None:
+        """Look for every case that is behind: one that a crash left, or whose workflow was given up."""
+        if self._checked is None and (moved := await self._cases.redirect(channel)):
+            log.warning("%d cards were meant for another channel and never posted: they come here", moved)
+        behind = await self._cases.behind()
+        self.behind = len(behind)
+        for case_id, revision in behind:
+            await self._begin(case_id, revision)
+            key = f"case:{case_id}:{revision}"
+            if await self._engine.ended(key):
+                again = int((time.monotonic() - self._began) // BEGIN_ANEW)
+                await self._engine.start(
+                    CASE, case_id, revision, key=f"{key}:{self._life}:{again}", partition=str(case_id)
+                )

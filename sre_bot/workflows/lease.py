@@ -8,6 +8,7 @@ what is left is its predecessor's, and is looked at once.
 import asyncio
 import contextlib
 import logging
+import time
 from datetime import timedelta
 
 from sre_bot.errors import LedgerError
@@ -55,16 +56,22 @@ class Lease:
         self._keeping: asyncio.Task[None] | None = None
         self._recovering: asyncio.Task[None] | None = None
         self._retiring = False
+        self._beaten = time.monotonic()
+        self._patient_until = 0.0
         self.lost = asyncio.Event()
         """Set when others took this replica for dead: it must end, since its work is theirs."""
 
-    async def open(self) -> None:
-        """Take the lease, and begin to look at what was left behind.
+    async def join(self) -> None:
+        """Take the lease: before anything is begun in this replica's name, or nobody would find what it left.
 
         Raises:
             LedgerError: the database cannot be used.
         """
         await self._replicas.join(self._replica)
+        self._beaten = time.monotonic()
+
+    def open(self) -> None:
+        """Keep the lease, and begin to look at what was left behind."""
         self._keeping = asyncio.create_task(self._keep(), name="lease")
 
     def retire(self) -> None:
@@ -77,8 +84,7 @@ class Lease:
         """Let others take over what this replica leaves."""
         for task in filter(None, (self._keeping, self._recovering)):
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.gather(task, return_exceptions=True)  # what it could not look at, an heir will
         if not self.lost.is_set():
             with contextlib.suppress(LedgerError):  # it runs out by itself
                 await self._replicas.leave(self._replica)
@@ -93,6 +99,8 @@ class Lease:
                 await self._beat()
             except LedgerError as error:
                 log.warning("the lease is not renewed, or what was left is not looked at yet: %s", error)
+            except Exception:  # a top level: a replica without a lease would go on beside the one that has its work
+                log.exception("a beat failed; the next one follows")
             await asyncio.sleep(self._every)
 
     async def _beat(self) -> None:
@@ -102,12 +110,23 @@ class Lease:
             return
         if self._retiring:
             return
-        await self._inherit()
+        if not self._was_blind():
+            await self._inherit()
         # Aside, since Slack may be slow and the lease may not wait.
         if self._recovering is None or self._recovering.done():
             if self._recovering and (error := self._recovering.exception()):
                 log.warning("what was left behind could not all be looked at: %s", error)
             self._recovering = asyncio.create_task(self._recovery.recover(), name="recovery")
+
+    def _was_blind(self) -> bool:
+        """Whether this replica could not renew its own lease lately. While a database is away nobody beats, and the
+        first to beat when it is back would take all the others for dead; so it gives them the time to.
+        """
+        now = time.monotonic()
+        if now - self._beaten > self._ttl.total_seconds() / 2:
+            self._patient_until = now + self._ttl.total_seconds()
+        self._beaten = now
+        return now < self._patient_until
 
     async def _inherit(self) -> None:
         async with self._replicas.taking_over(self._replica, self._ttl) as dead:

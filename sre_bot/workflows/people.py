@@ -57,8 +57,11 @@ class People(Protocol):
         Somebody else's words, never an instruction; empty where there are none.
         """
 
-    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int) -> Reply:
-        """Begin a reply that is visible at once; by turn and attempt its messages are recognised after a crash."""
+    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int, *, search: bool = False) -> Reply:
+        """Begin a reply that is visible at once; by turn and attempt its messages are recognised after a crash.
+
+        Where `search`, an earlier process may have begun it: its messages are looked for, and go on.
+        """
 
     async def close_reply(self, channel: str, thread_ts: str, turn_id: UUID, attempt: int, reason: str) -> bool:
         """End a reply that a crash left open: what it says stays, `reason` is added.

@@ -10,7 +10,6 @@ from sre_bot.workflows.turns import Turns, prompt_of
 log = logging.getLogger(__name__)
 
 BELOW = "I was restarted while I worked on this; I go on below."
-BEGIN_AGAIN = "I was restarted before I began; I begin again below."
 GIVEN_UP = "I was restarted {attempts} times while I worked on this, so I give it up. What is written above stands."
 SHOWN = "Its end was shown; a crash came before it was recorded."
 MOST_ATTEMPTS = 4
@@ -43,10 +42,11 @@ class Recovery:
         for turn in await self._ledger.runs.unfinished(self._replica):
             if self._turns.holds(turn.id):
                 continue
-            if turn.state is TurnState.RUNNING:
+            if turn.stop_requested:
+                await self._stop(turn)
+            elif turn.state is TurnState.RUNNING:
                 await self._go_on(turn, shown)
             else:
-                await self._people.close_reply(turn.channel, turn.thread_ts, turn.id, turn.attempts + 1, BEGIN_AGAIN)
                 await self._begin(turn)
 
     async def _go_on(self, turn: Turn, shown: set[int]) -> None:
@@ -63,7 +63,13 @@ class Recovery:
         elif await self._ledger.runs.put_back(turn.id, self._replica, to=self._replica):
             await self._begin(turn)
 
+    async def _stop(self, turn: Turn) -> None:
+        """Somebody stopped it, and its process died before it heard of that."""
+        attempt = turn.attempts + (turn.state is TurnState.QUEUED)
+        await self._people.close_reply(turn.channel, turn.thread_ts, turn.id, attempt, turn.reason)
+        await self._ledger.end_turn(turn.id, TurnEnd(TurnState.STOPPED, reason=turn.reason))
+
     async def _begin(self, turn: Turn) -> None:
         thread = await self._ledger.find_thread(turn.channel, turn.thread_ts)
         if thread and not self._turns.holds(turn.id):
-            await self._turns.enqueue(thread.id, turn, prompt_of(turn, thread.team))
+            await self._turns.resume(thread.id, turn, prompt_of(turn, thread.team))

@@ -19,7 +19,7 @@ from sre_bot.agent.pool import SessionPool
 from sre_bot.agent.session import Session
 from sre_bot.errors import LedgerError, SessionLost, SreBotError
 from sre_bot.incidents.ledger import Ledger
-from sre_bot.incidents.model import Thread, Turn
+from sre_bot.incidents.model import Thread, Turn, TurnState
 from sre_bot.incidents.paging import Urgency
 from sre_bot.incidents.runs import Claim
 from sre_bot.workflows.circumstances import Circumstances
@@ -62,6 +62,7 @@ class Turns:
         self._workers: dict[int, asyncio.Task[None]] = {}
         self._runs: dict[int, Run] = {}
         self._in_hand: set[UUID] = set()
+        self._left_behind: set[UUID] = set()
         self._closing = False
         self._looking: asyncio.Task[None] | None = None
 
@@ -81,16 +82,22 @@ class Turns:
         """
         turn_id = uuid4()
         self._in_hand.add(turn_id)
-        thread = await self._ledger.thread(prompt.channel, prompt.thread_ts, team=prompt.team, started_by=prompt.author)
-        turn = await self._ledger.queue_turn(
-            thread.id,
-            turn_id=turn_id,
-            prompt_ts=prompt.ts,
-            author=prompt.author,
-            prompt=prompt.text,
-            owner=self._around.replica,
-            urgency=urgency,
-        )
+        try:
+            thread = await self._ledger.thread(
+                prompt.channel, prompt.thread_ts, team=prompt.team, started_by=prompt.author
+            )
+            turn = await self._ledger.queue_turn(
+                thread.id,
+                turn_id=turn_id,
+                prompt_ts=prompt.ts,
+                author=prompt.author,
+                prompt=prompt.text,
+                owner=self._around.replica,
+                urgency=urgency,
+            )
+        except BaseException:
+            self._in_hand.discard(turn_id)  # should it be recorded all the same, it is found as one left behind
+            raise
         if turn.id != turn_id:
             self._in_hand.discard(turn_id)
             return False
@@ -116,26 +123,30 @@ class Turns:
         if run:
             await run.stop(Outcome.STOPPED, STOPPED)
             return True
-        return not self._around.alone and await self._ledger.runs.request_stop(channel, thread_ts)
+        if self._around.alone:
+            return False
+        try:
+            return await self._ledger.runs.request_stop(channel, thread_ts, STOPPED)
+        except LedgerError as error:
+            await self._people.say(channel, thread_ts, f"I could not stop what may run on another replica: {error}")
+            return True
 
     async def amend(self, channel: str, thread_ts: str, ts: str, text: str | None) -> None:
         """A prompt was edited, or deleted where `text` is None: what has not begun follows, what runs is only stopped
-        by a deletion, and what was answered stays.
+        by a deletion, and what was answered stays; on whichever replica.
         """
-        for thread_id, queue in self._queues.items():
-            for place, (turn, prompt) in enumerate(queue):
-                if (prompt.channel, prompt.ts) == (channel, ts):
-                    if text is None:
-                        del queue[place]
-                        await self._record(turn, ended(Outcome.STOPPED, WITHDRAWN))
-                    else:
-                        queue[place] = (turn, replace(prompt, text=text))
-                        await self._ledger.edit_turn(turn.id, text)
-                    return
-            run = self._runs.get(thread_id)
-            if run and text is None and run.is_in(channel, thread_ts) and run.prompt.ts == ts:
-                await run.stop(Outcome.STOPPED, WITHDRAWN)
-                return
+        run = next((run for run in self._runs.values() if run.is_in(channel, thread_ts)), None)
+        if run and text is None and run.prompt.ts == ts:
+            await run.stop(Outcome.STOPPED, WITHDRAWN)
+            return
+        try:
+            turn = await self._ledger.runs.find(channel, thread_ts, ts)
+            if turn and text is None:
+                await self._ledger.runs.withdraw(turn.id, WITHDRAWN)
+            elif turn and text is not None:
+                await self._ledger.edit_turn(turn.id, text)
+        except LedgerError as error:
+            log.error("that the prompt %s %s was changed is not recorded: %s", channel, ts, error)
 
     def open(self) -> None:
         """Begin to look at what other replicas do, where there are any."""
@@ -153,6 +164,11 @@ class Turns:
         if self._workers:
             await asyncio.wait(self._workers.values(), timeout=DRAIN_TIMEOUT)
 
+    async def resume(self, thread_id: int, turn: Turn, prompt: Prompt) -> None:
+        """As `enqueue`, for a turn that another process left, which may have begun to show its reply."""
+        self._left_behind.add(turn.id)
+        await self.enqueue(thread_id, turn, prompt)
+
     async def enqueue(self, thread_id: int, turn: Turn, prompt: Prompt) -> None:
         """Steer the thread's run with a recorded turn, or let it wait for its place."""
         self._in_hand.add(turn.id)
@@ -167,23 +183,24 @@ class Turns:
 
     async def _steer(self, run: Run, turn: Turn, prompt: Prompt) -> bool:
         """Give a run one more prompt; False where it cannot take it, which leaves the turn to wait."""
-        text = compose(prompt, await self._context(prompt, new=False))
         replica = self._around.replica
+        self._in_hand.add(turn.id)  # before the ledger says that it runs here: recovery must not find it in no hand
         try:
+            text = compose(prompt, await self._context(prompt, new=False))
             # First: a turn that is answered must not be found waiting.
             if not await self._ledger.runs.take_in(turn.id, replica):
                 self._in_hand.discard(turn.id)
                 return True
-            if run.session is None or not await run.session.steer(text, turn.id):
-                await self._ledger.runs.put_back(turn.id, replica, to=turn.owner)
-                return False
+            if run.session and await run.session.steer(text, turn.id):
+                run.taken_in.append(turn)
+                run.reply.show(Steered())
+                return True
+            await self._ledger.runs.refuse(turn.id, replica, to=turn.owner)
         except LedgerError as error:
             log.warning("turn %s waits, since it could not be marked as running: %s", turn.id, error)
-            return False
-        self._in_hand.add(turn.id)
-        run.taken_in.append(turn)
-        run.reply.show(Steered())
-        return True
+        if turn.owner != replica:
+            self._in_hand.discard(turn.id)
+        return False
 
     async def _work(self, thread_id: int) -> None:
         """A thread's turns, one after the other, until there are none."""
@@ -191,7 +208,7 @@ class Turns:
         while queue and not self._closing:
             turn, prompt = queue.popleft()
             try:
-                if await self._await_others(thread_id, prompt):
+                if await self._await_others(thread_id, prompt) and not self._closing:
                     await self._answer(thread_id, turn, prompt)
             except Exception:  # the top level of a thread: its next turn must run whatever became of this one
                 log.exception("turn %s was not brought to its end", turn.id)
@@ -200,21 +217,22 @@ class Turns:
         del self._workers[thread_id], self._queues[thread_id]
 
     async def _await_others(self, thread_id: int, prompt: Prompt) -> bool:
-        """Wait while another replica runs in the thread; False where that took the turn in."""
-        if self._around.alone:
-            return True
+        """Wait while another replica runs in the thread; False where that took the turn in, or it was withdrawn."""
         told = False
-        while await self._ledger.runs.busy_elsewhere(thread_id, self._around.replica):
+        replica, runs = self._around.replica, self._ledger.runs
+        while not (self._around.alone or self._closing) and await runs.busy_elsewhere(thread_id, replica):
             if not told and prompt.by_person:
                 await self._people.acknowledge(prompt)
             told = True
             await asyncio.sleep(LOOK_EVERY)
-        now = await self._ledger.runs.find(prompt.channel, prompt.thread_ts, prompt.ts)
-        return now is not None and now.owner == self._around.replica and not now.ended_at
+        now = await runs.find(prompt.channel, prompt.thread_ts, prompt.ts)
+        return now is not None and now.owner == replica and not now.ended_at
 
     async def _answer(self, thread_id: int, turn: Turn, prompt: Prompt) -> None:
         """One turn from its first visible sign to its recorded end."""
-        run = Run(prompt, await self._people.open_reply(prompt, turn.id, turn.attempts + 1))
+        left_behind = turn.id in self._left_behind
+        self._left_behind.discard(turn.id)
+        run = Run(prompt, await self._people.open_reply(prompt, turn.id, turn.attempts + 1, search=left_behind))
         self._runs[thread_id] = run
         if turn.attempts:
             run.reply.show(Notice(GOING_ON))
@@ -222,7 +240,11 @@ class Turns:
             run.reply.show(Notice("As many investigations run as I may hold at once; yours is in line."))
             if prompt.by_person:
                 await self._people.acknowledge(prompt)  # at once: posts into a busy channel come one a second
+        if self._closing:
+            await run.stop(Outcome.INTERRUPTED, RESTARTING)
         run.task = asyncio.create_task(self._run(turn, run), name=f"turn {turn.id}")
+        if run.stopped:  # before there was a task to cancel
+            run.task.cancel()
         try:
             end = await self._outcome(turn, run, run.task)
         finally:
@@ -242,8 +264,8 @@ class Turns:
             return await task
         except asyncio.CancelledError:
             return run.ended or ended(*(run.stopped or (Outcome.INTERRUPTED, RESTARTING)))
-        except Gone:
-            return ended(Outcome.ANSWERED, ELSEWHERE)
+        except Gone as gone:
+            return ended(Outcome.ANSWERED, ELSEWHERE) if str(gone) == ELSEWHERE else ended(Outcome.STOPPED, str(gone))
         except SreBotError as error:
             await self._show_evidence(turn, run.reply)
             return ended(Outcome.LIMITED if self._around.is_bound(error) else Outcome.FAILED, str(error))
@@ -255,6 +277,8 @@ class Turns:
     async def _run(self, turn: Turn, run: Run) -> RunEnded:
         async with self._placed(turn):
             self._around.changed(run.prompt.channel, run.prompt.thread_ts)
+            if now := await self._ledger.runs.read(turn.id):
+                run.prompt = replace(run.prompt, text=now.prompt)  # it may have been edited while it waited
             thread = await self._ledger.thread(
                 run.prompt.channel, run.prompt.thread_ts, team=run.prompt.team, started_by=run.prompt.author
             )
@@ -289,7 +313,8 @@ class Turns:
                     yield
                     return
             if claim is Claim.GONE:
-                raise Gone(ELSEWHERE)
+                now = await self._ledger.runs.read(turn.id)
+                raise Gone(now.reason if now and now.state is TurnState.STOPPED else ELSEWHERE)
             await asyncio.sleep(LOOK_EVERY)
 
     async def _context(self, prompt: Prompt, *, new: bool) -> str:
@@ -341,18 +366,23 @@ class Turns:
         """While runs go on here: take in what other replicas were asked in their threads, and hear their Stop."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            if not self._runs:
-                continue
             try:
-                for turn in await self._ledger.runs.waiting_elsewhere(tuple(self._runs), self._around.replica):
-                    run = self._runs.get(turn.thread_id)
-                    if run and run.session:
-                        await self._steer(run, turn, prompt_of(turn, run.prompt.team))
-                for turn in await self._ledger.runs.to_stop(self._around.replica):
-                    if run := self._runs.get(turn.thread_id):
-                        await run.stop(Outcome.STOPPED, STOPPED)
+                if self._runs:
+                    await self._hear_others()
             except LedgerError as error:
                 log.warning("what other replicas were asked is not known: %s", error)
+            except Exception:  # a top level: a replica that hears no Stop any more would not notice
+                log.exception("a look at what other replicas were asked failed; the next one follows")
+
+    async def _hear_others(self) -> None:
+        for turn in await self._ledger.runs.to_stop(self._around.replica):
+            run = self._runs.get(turn.thread_id)
+            if run and run.prompt.ts == turn.prompt_ts:
+                await run.stop(Outcome.STOPPED, turn.reason or STOPPED)
+        for turn in await self._ledger.runs.waiting_elsewhere(tuple(self._runs), self._around.replica):
+            run = self._runs.get(turn.thread_id)
+            if run and run.session:
+                await self._steer(run, turn, prompt_of(turn, run.prompt.team))
 
 
 def prompt_of(turn: Turn, team: str) -> Prompt:

@@ -10,7 +10,7 @@ from sre_bot.incidents.paging import Case, Incident
 _TOLD = 20  # incidents of a case that the agent is told of
 _LINE = 200  # characters of a line on the card
 _LINK = re.compile(r"https?://[^\s<>|)\]]+/wiki/[^\s<>|)\]]+")
-_CAUSE = re.compile(r"^[\W_]*(?:root cause|cause|verdict)[\W_]+(.+)$", re.IGNORECASE | re.MULTILINE)
+_CAUSE = re.compile(r"^(?:[^\w\n]|_)*(?:root cause|cause|verdict)[\W_]+(.+)$", re.IGNORECASE | re.MULTILINE)
 
 FIRST = (
     "You were paged; nobody has asked yet. Find out what broke, on what evidence, and which one change would put it "
@@ -67,18 +67,22 @@ def progress(turns: Sequence[Turn]) -> str:
         return "Waiting to be investigated …"
     if found := cause(turns):
         return found
-    return turns[-1].reason.splitlines()[0][:_LINE] if turns[-1].reason else ""
+    return _first_line(turns[-1].reason)[:_LINE]
 
 
 def cause(turns: Sequence[Turn]) -> str:
     """What the newest answer names as the cause, or else its first line; empty where nothing was answered."""
-    answers = [turn.answer for turn in turns if turn.answer and turn.state is TurnState.ANSWERED]
+    answers = [turn.answer for turn in turns if turn.answer.strip() and turn.state is TurnState.ANSWERED]
     if not answers:
         return ""
     named = _CAUSE.search(answers[-1])
-    line = named[1] if named else answers[-1].strip().splitlines()[0]
+    line = named[1] if named else _first_line(answers[-1])
     plain = line.strip(" *_#>-:")
     return plain if len(plain) <= _LINE else f"{plain[: _LINE - 1]}…"
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.strip().splitlines()), "")
 
 
 def closing(case: Case, turns: Sequence[Turn]) -> str:

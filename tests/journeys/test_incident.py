@@ -81,6 +81,30 @@ async def test_a_broken_fleet_ends_in_the_true_cause_and_survives_a_crash_of_the
     await stack.deploy(DB_POOL_SIZE="20")
 
 
+async def test_a_chart_that_the_model_asks_for_is_seen_by_the_model_and_by_the_thread(stack: Stack):
+    assert stack.model
+    calls = [
+        {"tool": "mcp__sre__plot_metrics", "input": {"query": signal, "start": "-15m"}}
+        for signal in ("error_rate", "db_connections")
+    ]
+    await order(stack, stack.model, "script", marker="CHARTS", turns=[calls, {"text": "Two charts, above."}])
+    ts = await stack.say("@SRE Bot CHARTS of the incident, please")
+    messages: list[dict[str, Any]] = []
+    async with asyncio.timeout(90):
+        while sum(bool(message["files"]) or is_complete(message) for message in messages) < 3:
+            await asyncio.sleep(0.1)
+            messages = await stack.thread(ts)
+    assert "- ✅ Drawing `error_rate`" in str(messages)
+    files = {file["title"].partition(",")[0]: file for message in messages for file in message["files"]}
+    assert set(files) == {"Error rate (5xx)", "DB connections"}
+    bearer = {"Authorization": f"Bearer {stack.world['tokens']['bot']}"}
+    for file in files.values():
+        assert file["mimetype"] == "image/png"
+        async with stack.http.get(file["url_private"], headers=bearer) as answer:
+            assert 5_000 < len(await answer.read()) < 100_000
+    assert (await stack.look(stack.model, "requests"))["requests"][-1]["images"] == ["image/png"] * 2
+
+
 async def test_without_prometheus_the_answer_is_inconclusive_and_claims_no_health(stack: Stack):
     stack.prometheus.kill()
     await stack.prometheus.wait()

@@ -54,6 +54,13 @@ async def test_a_whole_answer_carries_the_same_turn(standin: Standin) -> None:
     assert message["content"][1]["input"] == {"service": "api-server", "level": "ERROR"}
 
 
+async def test_a_standing_answer_is_given_again_and_again_after_what_is_enqueued(standin: Standin) -> None:
+    await standin.order("script", marker="outage-1", always={"text": "as always"})
+    await standin.order("script", marker="outage-1", turns=[{"text": "first"}])
+    answers = [(await standin.send([user("outage-1")])).json()["content"][0]["text"] for _ in range(3)]
+    assert answers == ["first", "as always", "as always"]
+
+
 async def test_two_messages_never_share_an_id(standin: Standin) -> None:
     answers = [(await standin.send([user("hello")])).json() for _ in range(2)]
     assert answers[0]["id"] != answers[1]["id"]
@@ -127,3 +134,15 @@ def test_the_process_announces_its_address_and_ends_quietly_on_sigterm() -> None
         assert process.wait(timeout=10) == 0
         assert process.stdout.read() == ""
         assert process.stderr.read() == ""
+
+
+async def test_once_a_key_is_ordered_every_other_is_refused_which_is_no_mistake_of_the_code(standin: Standin) -> None:
+    body = {"model": "claude-sonnet-5", "messages": [user("ping")]}
+    counting = "/v1/messages/count_tokens"
+    assert (await standin.http.post(counting, json=body, headers=HEADERS)).status_code == 200
+    await standin.order("key", key="the-right-one")
+    refused = await standin.http.post(counting, json=body, headers=HEADERS)
+    assert (refused.status_code, refused.json()["error"]["type"]) == (401, "authentication_error")
+    right = HEADERS | {"x-api-key": "the-right-one"}
+    assert (await standin.http.post(counting, json=body, headers=right)).status_code == 200
+    assert await standin.seen("violations") == []

@@ -175,3 +175,13 @@ async def test_it_runs_as_a_process_that_says_where_it_listens(tmp_path: Path) -
     finally:
         await child.stop()
     assert world["services"]["api-server"] == world["service_id"]
+
+
+async def test_services_and_users_are_found_by_what_they_are_called(lenient_sandbox: Sandbox) -> None:
+    found = await lenient_sandbox.rest("GET", "/services/PSRVAPI", headers=HEADERS)
+    assert found.json()["service"]["name"] == "api-server"
+    assert (await lenient_sandbox.rest("GET", "/services/PNONE", headers=HEADERS)).status_code == 404
+    found = await lenient_sandbox.rest("GET", "/users", headers=HEADERS, params={"query": "ADA@"})
+    assert [user["email"] for user in found.json()["users"]] == ["ada@example.com"]
+    assert await lenient_sandbox.violations() == []
+    assert (await lenient_sandbox.rest("GET", "/users", headers=HEADERS, params={"email": "x"})).status_code == 400

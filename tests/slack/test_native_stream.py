@@ -10,10 +10,22 @@ import pytest_asyncio
 from slack_sdk.web.async_client import AsyncWebClient
 
 from benchmarks.stories import squeeze
-from sre_bot.agent.events import Event, Notice, Outcome, RunEnded, Steered, TextDelta, ToolFinished, ToolStarted
+from sre_bot.agent.events import (
+    Event,
+    ImageShown,
+    Notice,
+    Outcome,
+    RunEnded,
+    Steered,
+    TextDelta,
+    ToolFinished,
+    ToolStarted,
+)
+from sre_bot.slack.cards.reply import Page
 from sre_bot.slack.files import Files
 from sre_bot.slack.following import Spot
 from sre_bot.slack.outbox import Outbox
+from sre_bot.slack.reply import BELOW, WORKING
 from sre_bot.slack.streamed import StreamedReply
 from sre_bot.slack.streams import Recipient, Streams
 
@@ -277,3 +289,47 @@ async def test_text_of_every_kind_arrives_as_it_was_written(dm, name):
         await asyncio.sleep(0)
     together = "".join(message["markdown"] for message in await dm.tell(END))
     assert squeeze(together) == squeeze(text + FOOTER)
+
+
+def _picture(title: str) -> ImageShown:
+    return ImageShown(b"\x89PNG" + b"x" * 500, "image/png", title)
+
+
+async def test_pictures_are_files_beside_the_stream(dm):
+    messages = await dm.tell(TextDelta("It rises."), _picture("one"), _picture("two"), END)
+    assert [file["title"] for message in messages for file in message["files"]] == ["one", "two"]
+    (text,) = [message["markdown"] for message in messages if message["stream"]]
+    assert text == f"It rises.\n\n{FOOTER}"
+
+
+async def test_a_picture_that_slack_refuses_is_a_line_above_the_end_of_the_stream(dm):
+    await dm.slack.order("faults", method="files.getUploadURLExternal", kind="error", error="missing_scope")
+    (message,) = await dm.tell(TextDelta("It rises."), _picture("one"), END)
+    assert message["markdown"].startswith("It rises.\n\nℹ️ _A chart could not be posted: ")  # noqa: RUF001
+    assert message["markdown"].endswith(FOOTER)
+
+
+async def test_the_end_of_a_stream_comes_after_a_slow_picture(dm):
+    await dm.slack.order("faults", method="files.completeUploadExternal", kind="slow", delay=0.5)
+    messages = await dm.tell(TextDelta("It rises."), _picture("one"), END)
+    assert [bool(message["files"]) for message in messages] == [False, True]
+    assert messages[0]["markdown"] == f"It rises.\n\n{FOOTER}"
+
+
+@pytest.mark.parametrize("begun", ["stream", "message", "nothing"])
+async def test_what_an_earlier_process_began_is_told_on_in_an_edited_message(dm, begun):
+    await dm.tell(END)
+    ts = await dm.slack.say("and now?", channel=dm.channel)
+    spot = Spot(dm.channel, ts, "turn:left-behind", dm._note, search=True)
+    if begun == "stream":
+        plan = {"type": "plan_update", "title": "Working"}
+        await dm.streams.start(dm.channel, ts, Recipient(ADA, dm.slack.world["team"]), [plan])
+    elif begun == "message":
+        await dm.outbox.post(dm.channel, ts, Page(WORKING, running=True), "turn:left-behind/0/0")
+    reply = StreamedReply(dm.outbox, dm.files, dm.streams, spot, Recipient(ADA, dm.slack.world["team"]), dm._stop, ts)
+    reply.show(TextDelta("All is well."))
+    reply.show(END)
+    await reply.settle()
+    *before, last = (m for m in (await dm.slack.look("thread", channel=dm.channel, ts=ts))["messages"] if m["bot"])
+    assert last["markdown"] == f"All is well.\n\n{FOOTER}"
+    assert [(m["stream"], m["markdown"].strip()) for m in before] == [("ended", BELOW)] * (begun == "stream")

@@ -98,7 +98,11 @@ async def test_a_stream_whose_time_was_over_keeps_what_it_says(slack, client):
     assert await _sweep(slack, client, thread_ts, ts)
     (message,) = await slack.replies(thread_ts)
     assert "The pool is *full*." in message["text"]
-    assert REASON in message["text"]
+    assert await _sweep(slack, client, thread_ts, ts), "a crash came before what follows"
+    (message,) = await slack.replies(thread_ts)
+    assert message["text"].count(REASON) == 1
+    outbox = Outbox(client)
+    assert not await Streams(client, outbox, slack.bot).find_stray(slack.channel, thread_ts, "0", lambda _: False)
 
 
 async def test_a_stream_that_was_stopped_with_its_last_words_is_the_end_of_the_reply(slack, client):
@@ -106,3 +110,11 @@ async def test_a_stream_that_was_stopped_with_its_last_words_is_the_end_of_the_r
     outbox = Outbox(client)
     await Streams(client, outbox, slack.bot).stop(slack.channel, ts, f"{KEY}/0", more=False)
     assert not await _sweep(slack, client, thread_ts, ts)
+
+
+async def test_a_message_that_was_ended_here_before_is_no_answer(slack, client):
+    thread_ts = await _left(slack, client, Page(WORKING, running=True))
+    assert await _sweep(slack, client, thread_ts)
+    assert await _sweep(slack, client, thread_ts), "a crash came before what follows"
+    message, _ = await slack.replies(thread_ts)
+    assert message["text"].count(REASON) == 1

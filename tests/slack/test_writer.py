@@ -1,6 +1,7 @@
 """The live reply against the strict stand-in: exactly the right text, whatever Slack does to the calls."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -39,7 +40,8 @@ class Thread:
         self.now = 0.0
         self.outbox = Outbox(client)
         spot = Spot(slack.channel, ts, f"turn:{uuid4()}", self._note)
-        self.reply = LiveReply(self.outbox, Files(client, self.outbox), spot, tick=0.02, clock=lambda: self.now)
+        self.files = Files(client, self.outbox)
+        self.reply = LiveReply(self.outbox, self.files, spot, tick=0.02, clock=lambda: self.now)
 
     async def _note(self, ts: str) -> None:
         if self.trouble:
@@ -96,6 +98,20 @@ async def test_a_reply_shows_text_tools_and_footer_in_the_order_of_their_happeni
         "All is well.",
         "_1 tool call · 4 s · $0.01_",
     ]
+
+
+async def test_a_reply_that_another_process_began_goes_on_in_its_message(thread, slack):
+    key = "turn:left-behind"
+    spot = Spot(slack.channel, thread.ts, key, thread._note, search=True)
+    LiveReply(thread.outbox, thread.files, replace(spot, search=False), tick=0.02)  # its process dies after the post
+    await _until_posted(thread)
+    client = AsyncWebClient(token=slack.world["tokens"]["bot"], base_url=f"{slack.url}/api/")
+    reply = LiveReply(Outbox(client), thread.files, spot, tick=0.02)
+    for event in (TextDelta("All is well."), END):
+        reply.show(event)
+    await reply.settle()
+    own = [message for message in await slack.replies(thread.ts) if key in str(message["metadata"])]
+    assert ["All is well." in message["markdown"] for message in own] == [True]
 
 
 async def test_the_first_sign_is_there_before_the_model_has_said_anything(thread, slack):

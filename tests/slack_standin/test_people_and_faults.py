@@ -10,6 +10,8 @@ import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError
 
+from sandbox.slack.world import APP_TOKEN
+
 from .conftest import Slack
 from .test_sockets import connected
 
@@ -204,6 +206,18 @@ async def test_a_slow_call_still_takes_effect(slack: Slack) -> None:
     assert call["duration_ms"] >= 50
 
 
+async def test_an_answer_that_is_held_comes_after_the_message_is_there(slack: Slack) -> None:
+    await slack.order("faults", method="chat.postMessage", kind="hold_after", delay=0.3)
+    posting = asyncio.create_task(slack.bot.chat_postMessage(channel="C0INCIDENTS", text="x"))
+    async with asyncio.timeout(5):
+        while not (await slack.read("faults"))["held"]:
+            await asyncio.sleep(0.01)
+    assert not posting.done()
+    assert len((await slack.read("channel", channel="#incidents"))["messages"]) == 1
+    await posting
+    assert (await slack.read("faults"))["held"] == []
+
+
 async def follow(slack: Slack, count: int, after: int | None = None) -> list[tuple[int, str, Json]]:
     headers = {} if after is None else {"Last-Event-ID": str(after)}
     events, lines = [], []
@@ -252,3 +266,16 @@ async def test_an_impossible_order_is_refused_with_a_reason(slack: Slack, path: 
     status, answer = await slack.try_order(path, **body)
     assert status == 400
     assert answer["error"]
+
+
+async def test_a_scope_that_was_taken_away_is_missing_in_the_header_and_its_methods_are_refused(slack: Slack) -> None:
+    assert "reactions:write" in str((await slack.bot.auth_test()).headers["x-oauth-scopes"]).split(",")
+    assert (await slack.app.apps_connections_open(app_token=APP_TOKEN)).headers["x-oauth-scopes"] == "connections:write"
+    await slack.order("scopes", without=["reactions:write"])
+    ts = await slack.say("hello")
+    with pytest.raises(SlackApiError) as refused:
+        await slack.bot.reactions_add(channel="C0INCIDENTS", timestamp=ts, name="eyes")
+    assert (refused.value.response["error"], refused.value.response["needed"]) == ("missing_scope", "reactions:write")
+    assert "reactions:write" not in str((await slack.bot.auth_test()).headers["x-oauth-scopes"])
+    await slack.order("scopes")
+    await slack.bot.reactions_add(channel="C0INCIDENTS", timestamp=ts, name="eyes")

@@ -33,7 +33,7 @@ ORDINARY: Mapping[str, str] = {
     "name": "elevated-error-rates",
     "note": "Looking at it.",
     "page": "{page}",
-    "query": "up",
+    "query": "sum(up)",
     "resolution": "Set back.",
     "root_cause": "Too small a pool.",
     "service": "api-server",

@@ -12,6 +12,7 @@ from sre_bot.catalog import Catalog
 from sre_bot.clients.http import MAX_BODY
 from sre_bot.clients.prometheus import Prometheus
 from sre_bot.settings import PrometheusSettings
+from sre_bot.tools.charts import LARGEST_IMAGE, Charts
 from sre_bot.tools.observability import Observability
 from sre_bot.tools.spec import SOFT_LIMIT, Answer, Tool, specs_of
 from tests.tools.conftest import MANY
@@ -20,8 +21,8 @@ from tests.tools.conftest import MANY
 @asynccontextmanager
 async def connected(catalog: Catalog, url: str, max_body: int = MAX_BODY) -> AsyncIterator[dict[str, Tool]]:
     client = Prometheus(PrometheusSettings.model_validate({"PROMETHEUS_URL": url}), max_body=max_body)
-    group = Observability(catalog, client, client)
-    yield {spec.name: Tool(spec, group) for spec in specs_of(Observability)}
+    groups: list[object] = [Observability(catalog, client, client), Charts(catalog, client)]
+    yield {spec.name: Tool(spec, group) for group in groups for spec in specs_of(type(group))}
     await client.aclose()
 
 
@@ -70,6 +71,32 @@ async def test_more_than_the_body_limit_is_chosen_from_by_prometheus_and_memory_
             assert tracemalloc.get_traced_memory()[1] < 10 << 20
         finally:
             tracemalloc.stop()
+
+
+@pytest.mark.parametrize("max_body", [MAX_BODY, 100_000])
+async def test_a_chart_of_10000_series_draws_the_8_largest_and_says_what_it_leaves_out(
+    catalog: Catalog, prometheus_url: str, max_body: int
+) -> None:
+    async with connected(catalog, prometheus_url, max_body) as tools:
+        answer = await tools["plot_metrics"].call({"query": "load", "start": "-5m"})
+    assert not answer.is_error, answer.text
+    assert answer.image.startswith(b"\x89PNG")
+    assert len(answer.image) < LARGEST_IMAGE
+    lines = answer.text.splitlines()
+    assert lines[2].startswith('svc-3 series="09999" ')
+    assert lines[9].startswith('svc-0 series="09992" ')
+    assert lines[10].startswith('not drawn, as their maxima are smaller: svc-3 series="09991", ')
+    assert "and 9,980 more" in lines[10]
+
+
+async def test_a_chart_keeps_prometheus_own_words_and_finds_the_cause_of_no_data(tools: dict[str, Tool]) -> None:
+    plot = tools["plot_metrics"]
+    refused = await plot.call({"query": "sum(rate(load[1m])"})
+    assert refused.is_error
+    assert "parse error: unclosed left parenthesis" in refused.text
+    absent = await plot.call({"query": 'load{service="svc-9"}'})
+    assert (absent.is_error, absent.image) == (False, b"")
+    assert "values of service: svc-0, svc-1, svc-2, svc-3." in absent.text
 
 
 async def test_what_prometheus_cannot_choose_from_either_is_refused_with_advice(

@@ -1,6 +1,7 @@
 """The real server process, over stdio, through the SDK's own client."""
 
 import asyncio
+import base64
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult, ImageContent, TextContent
 
 from sre_bot.settings import ROOT, load_tool_settings
 from sre_bot.tools.offer import describe_tools
@@ -29,6 +30,7 @@ READS = [  # without settings but FLEET_URL
     "list_metrics",
     "get_service_health",
     "get_alerts",
+    "plot_metrics",
     "execute_runbook",
     "read_service_config",
     "get_logs",
@@ -96,7 +98,7 @@ async def test_only_tools_are_advertised_and_reads_are_marked_and_nothing_is_sen
             assert tool.annotations
             assert tool.annotations.read_only_hint
             assert tool.output_schema is None
-            assert "title" not in json.dumps(tool.input_schema)
+            assert '"title": "' not in json.dumps(tool.input_schema), "a parameter of that name is fine, a title is not"
         result = await client.call_tool("execute_runbook", {"name": "elevated-error-rates", "phase": "remediate"})
         assert not result.is_error
         assert result.structured_content is None
@@ -114,7 +116,7 @@ async def test_failures_are_results_that_say_what_to_do_and_the_server_goes_on(t
             result = await client.call_tool(name, arguments)
             assert result.is_error
             assert all(part in text(result) for part in words.split("; "))
-        assert len((await client.list_tools()).tools) == 6
+        assert len((await client.list_tools()).tools) == 7
 
 
 async def test_four_reads_run_at_the_same_time(tmp_path: Path) -> None:
@@ -134,6 +136,26 @@ async def test_four_reads_run_at_the_same_time(tmp_path: Path) -> None:
         async with asyncio.timeout(15):
             results = await asyncio.gather(*(client.call_tool("get_alerts", {}) for _ in range(4)))
     assert [text(result)[:15] for result in results] == ["NO RULES LOADED"] * 4
+
+
+async def test_a_chart_is_a_text_and_an_image(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        form = await request.post()
+        values = [[float(str(form["start"])) + 15 * n, "0.02"] for n in range(200)]
+        result = [{"metric": {"service": "api-server"}, "values": values}]
+        return web.json_response({"status": "success", "data": {"resultType": "matrix", "result": result}})
+
+    app = web.Application()
+    app.router.add_post("/api/v1/query_range", answer)
+    async with TestServer(app) as backend, connected(tmp_path, PROMETHEUS_URL=str(backend.make_url("/"))) as client:
+        result = await client.call_tool("plot_metrics", {"query": "error_rate"})
+    words, image = result.content
+    assert isinstance(words, TextContent)
+    assert words.text.startswith("Error rate (5xx), ")
+    assert isinstance(image, ImageContent)
+    assert image.mime_type == "image/png"
+    assert base64.b64decode(image.data).startswith(b"\x89PNG")
+    assert not result.is_error
 
 
 def test_the_process_ends_by_itself_when_stdin_does() -> None:

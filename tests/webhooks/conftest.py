@@ -208,11 +208,19 @@ async def open_door(ledger: Ledger, tmp_path: Path) -> AsyncIterator[OpenDoor]:
             limits: Limits | None = None,
             inbox: Inbox | None = None,
             readiness: Readiness = all_is_ready,
+            warnings: Readiness | None = None,
             **environ: str,
         ) -> Door:
             settings = WebhookSettings.model_validate({"WEBHOOK_PORT": "0"} | (environ or SECRETS))
             rung: list[int] = []
-            listener = Listener(settings, inbox or ledger.deliveries, readiness, lambda: rung.append(1), limits=limits)
+            listener = Listener(
+                settings,
+                inbox or ledger.deliveries,
+                readiness,
+                lambda: rung.append(1),
+                warnings=warnings,
+                limits=limits,
+            )
             await listener.open()
             listeners.append(listener)
             return Door(listener, http, tmp_path / "ledger.db", rung)

@@ -198,10 +198,23 @@ async def test_health_and_readiness(open_door: OpenDoor) -> None:
     door = await open_door(readiness=readiness)
     assert (await door.get("/healthz")).said == {"status": "alive"}
     assert (await door.get("/readyz")).said == {"status": "ready"}
-    missing["slack"] = "No socket is connected."
+    missing["database"] = "It is away."
     answer = await door.get("/readyz")
     assert answer.status == 503
-    assert answer.said["not_ready"] == {"slack": "No socket is connected."}
+    assert answer.said["not_ready"] == {"database": "It is away."}
+
+
+async def test_what_is_wrong_beside_the_webhooks_is_a_warning(
+    open_door: OpenDoor,
+) -> None:
+    async def well() -> dict[str, str]:
+        return {}
+
+    async def warnings() -> dict[str, str]:
+        return {"slack": "No socket is connected."}
+
+    answer = await (await open_door(readiness=well, warnings=warnings)).get("/readyz")
+    assert (answer.status, answer.said["warnings"]) == (200, {"slack": "No socket is connected."})
 
 
 async def test_readiness_that_cannot_be_established_is_not_ready(open_door: OpenDoor) -> None:

@@ -32,7 +32,7 @@ class Room:
         self.closed.append((turn_id, attempt, reason))
         return not self.complete
 
-    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int) -> "Shown":
+    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int, *, search: bool = False) -> "Shown":
         self.replies.setdefault(prompt.ts, [])
         return Shown(self, prompt.ts)
 

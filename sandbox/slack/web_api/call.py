@@ -22,9 +22,10 @@ TS = re.compile(r"\d{1,10}\.\d{6}")
 class Refused(Exception):
     """The call is answered with `ok: false`; `messages` are Slack's `[ERROR]` lines."""
 
-    def __init__(self, error: str, *messages: str) -> None:
+    def __init__(self, error: str, *messages: str, **details: str) -> None:
         super().__init__(error)
         self.error = error
+        self.details = details
         self.messages = list(messages)
         self.ordered = False  # a test made Slack refuse it: no mistake of the app
 

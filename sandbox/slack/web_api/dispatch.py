@@ -16,6 +16,7 @@ from aiohttp import web
 from sandbox.slack.faults import Fault, Faults
 from sandbox.slack.journal import CARELESS
 from sandbox.slack.limits import Limits
+from sandbox.slack.scopes import HEADER, needed
 from sandbox.slack.web_api import METHODS
 from sandbox.slack.web_api.call import Call, RateLimited, Refused
 from sandbox.slack.workspace import Workspace
@@ -23,6 +24,7 @@ from sandbox.slack.world import APP_TOKEN, BOT_TOKEN
 
 Json = dict[str, Any]
 TOKENS = (BOT_TOKEN, APP_TOKEN)
+APP_SCOPES = ("connections:write",)
 
 
 class Dispatcher:
@@ -49,6 +51,8 @@ class Dispatcher:
         response = self._ordered(fault, note) or await self._perform(name, request, note, fault)
         if fault and fault.kind == "error_after" and note["ok"]:
             response = _refusal(note, Refused(fault.error))
+        if fault and fault.kind == "hold_after" and note["ok"]:
+            await self.faults.hold(name, fault.delay)
         note["status"], note["duration_ms"] = response.status, round((time.time() - note["time"]) * 1000, 1)
         if fault and fault.kind in ("drop_before", "drop_after"):
             _hang_up(request)
@@ -82,18 +86,17 @@ class Dispatcher:
         except RateLimited as limited:
             return self._limited(note, limited.seconds)
         note["ok"] = True
-        return web.json_response({"ok": True, **result})
+        scopes = self.workspace.world.scopes if token == BOT_TOKEN else APP_SCOPES
+        return web.json_response({"ok": True, **result}, headers={HEADER: ",".join(scopes)})
 
     async def _call(self, name: str, token: str, args: Json, base_url: str) -> Json:
         found = METHODS.get(name)
         if found is None:
             raise Refused("unknown_method", f"the stand-in knows no method {name}")
-        if not token:
-            raise Refused("not_authed")
-        if token not in TOKENS:
-            raise Refused("invalid_auth")
-        if not token.startswith(found.token):
-            raise Refused("not_allowed_token_type")
+        self._check_token(token, found.token)
+        scope = needed(name)
+        if scope and scope not in self.workspace.world.scopes:
+            raise Refused("missing_scope", needed=scope, provided=",".join(self.workspace.world.scopes))
         if seconds := self.limits.take(name, found.per_minute):
             raise RateLimited(seconds)
         missing = [argument for argument in found.required if args.get(argument) in (None, "")]
@@ -103,6 +106,14 @@ class Dispatcher:
         for unknown in args.keys() - {*found.required, *found.optional, "team_id"}:
             call.violate("unknown_argument", f"{name} has no argument {unknown!r}; Slack passes over it")
         return await found.handler(call)
+
+    def _check_token(self, token: str, kind: str) -> None:
+        if not token:
+            raise Refused("not_authed")
+        if token not in TOKENS:
+            raise Refused("invalid_auth")
+        if not token.startswith(kind):
+            raise Refused("not_allowed_token_type")
 
     def _limited(self, note: Json, seconds: int) -> web.Response:
         note["ok"], note["error"] = False, "ratelimited"
@@ -137,7 +148,7 @@ async def _read_json(request: web.Request) -> Json:
 
 def _refusal(note: Json, refused: Refused) -> web.Response:
     note["ok"], note["error"] = False, refused.error
-    body: Json = {"ok": False, "error": refused.error}
+    body: Json = {"ok": False, "error": refused.error, **refused.details}
     if refused.messages:
         body["response_metadata"] = {"messages": [f"[ERROR] {message}" for message in refused.messages]}
         if refused.error == "invalid_blocks":

@@ -6,6 +6,7 @@ files.completeUploadExternal, which shares the file as a message.
 
 from __future__ import annotations
 
+import mimetypes
 from typing import Any
 
 from aiohttp import web
@@ -48,7 +49,8 @@ async def get_upload_url(call: Call) -> Json:
     """Announce a file and learn where to send it."""
     length = call.number("length", 0, 1, FILE_MOST_BYTES)
     world = call.workspace.world
-    record = file_record(world, call.text("filename"), b"", "text/plain", call.base_url)
+    name = call.text("filename")
+    record = file_record(world, name, b"", mimetypes.guess_type(name)[0] or "text/plain", call.base_url)
     world.files[record["id"]] |= {"content": None, "expected": length, "shared": False}
     return {"upload_url": f"{call.base_url}/upload/v1/{record['id']}", "file_id": record["id"]}
 
