@@ -1,7 +1,6 @@
 """Turns while the ledger fails, and at the edges of a run's life: nothing is lost, and nothing is held for ever."""
 
 import asyncio
-from uuid import UUID
 
 import pytest
 
@@ -78,10 +77,10 @@ class SlowRoom(Room):
         self.asked = asyncio.Event()
         self.opens = asyncio.Event()
 
-    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int, *, search: bool = False) -> Shown:
+    async def open_reply(self, prompt: Prompt, turn_id: object, attempt: int, *, search: bool = False) -> Shown:
         self.asked.set()
         await self.opens.wait()
-        return await super().open_reply(prompt, turn_id, attempt, search=search)
+        return await super().open_reply(prompt, turn_id, attempt)  # type: ignore[arg-type]  # not read there
 
 
 async def test_a_run_that_begins_in_the_moment_of_a_shutdown_ends_with_it(ledger) -> None:
