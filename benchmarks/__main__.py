@@ -4,7 +4,20 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import chaos, conversations, demo, fleet, idle, latency, mcp_servers, replicas, storm, tools, webhooks
+from benchmarks import (
+    chaos,
+    conversations,
+    demo,
+    fleet,
+    idle,
+    latency,
+    mcp_servers,
+    replicas,
+    storm,
+    tools,
+    webhooks,
+    writer,
+)
 from benchmarks.machine import describe_machine
 from benchmarks.tables import Table
 
@@ -14,6 +27,7 @@ MEASUREMENTS: dict[str, Callable[[int], list[Table]]] = {
     "mcp": mcp_servers.measure,
     "tools": tools.measure,
     "webhooks": webhooks.measure,
+    "writer": writer.measure,
     "chaos": chaos.measure,
     "storm": storm.measure,
     "replicas": replicas.measure,
@@ -26,6 +40,7 @@ RUNS = {
     "conversations": 2,
     "mcp": 7,
     "tools": 5,
+    "writer": 1,
     "fleet": 2,
     "demo": 1,
     "webhooks": 3,

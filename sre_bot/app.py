@@ -35,11 +35,14 @@ from sre_bot.slack import listeners
 from sre_bot.slack.approvers import Approvers
 from sre_bot.slack.board import SlackBoard
 from sre_bot.slack.cards import incident, proposal, reply
+from sre_bot.slack.files import Files
 from sre_bot.slack.membership import Membership
 from sre_bot.slack.outbox import Outbox, refusal
 from sre_bot.slack.people import SlackPeople
 from sre_bot.slack.reading import ThreadReader
+from sre_bot.slack.replies import Replies
 from sre_bot.slack.sockets import Sockets
+from sre_bot.slack.streams import Streams
 from sre_bot.vitals import Readiness, vital_signs
 from sre_bot.webhooks.listener import Listener
 from sre_bot.workflows.actions import Actions, AlertmanagerSilencer, PagerDutySilencer, Silencer
@@ -126,18 +129,21 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         place = Place("local" if ledger.single else f"{socket.gethostname()}:{boot}", boot, identity["team_id"])
         sources = await _sources(settings, stack)
         outbox = Outbox(web, settings.slack.pace)
+        streams = Streams(web, outbox, identity["user_id"], settings.slack.pace)
+        replies = Replies(outbox, Files(web, outbox), streams, settings.slack.stream_mode)
         flows = assemble_flows(
             settings,
             catalog,
             ledger,
             agent,
-            SlackPeople(outbox, ThreadReader(web, identity["user_id"]), ledger),
+            SlackPeople(outbox, ThreadReader(web, identity["user_id"]), ledger, replies),
             SlackBoard(outbox),
             Approvers(web, settings.approvals.approvers),
             sources.metrics,
             frozenset(sources.silencers),
             place,
         )
+        replies.stop = flows.turns.stop
         app = AsyncApp(client=web)
         door = Membership(web)
         listeners.register(app, flows.turns, door, identity["user_id"], flows.proposals)

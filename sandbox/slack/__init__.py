@@ -23,7 +23,8 @@ Control API (JSON, no token):
     GET  /sandbox/thread?channel=&ts=                    {messages, status}; a message has user, name, bot, ts,
                                                          text (as on screen), notification (the text argument),
                                                          markdown (what the app sent), blocks, attachments, files,
-                                                         edited, reactions, metadata, subtype, ephemeral_to?
+                                                         edited, reactions, metadata, subtype, stream (open, ended,
+                                                         stopped_by_user, or null), ephemeral_to?
     GET  /sandbox/channel?channel=                       the same for a channel's top level, oldest first
     GET  /sandbox/violations                             {violations: [{kind, detail, method, time}]}
     GET  /sandbox/pings                                  {pings: [{channel, ts, how, kind, target, notified}]}
@@ -38,12 +39,15 @@ Control API (JSON, no token):
     POST /sandbox/faults    {method, kind, count?, retry_after?, delay?, error?, limit?}; kind: drop_before,
                             drop_after, ratelimited, http_500, slow, hold_after (it takes effect, its answer
                             comes after delay), error, error_after (it took effect), too_long (only above limit
-                            characters); method may be "*"; {clear: true} forgets all
+                            characters), bad_blocks (only with blocks); method may be "*"; {clear: true} forgets all
     GET  /sandbox/faults                                 {held: [method]}: calls that took effect, not answered yet
     POST /sandbox/outage    {seconds}                    all of Slack is down, sockets are reset
     POST /sandbox/sockets/disconnect {reason, count?}    warning, refresh_requested, link_disabled,
                                                          too_many_websockets; close, reset, half_open
-    POST /sandbox/clock     {rate?, ack_within?}         the rate limits' clock, and the patience for an ack
+    POST /sandbox/streams   {most_bytes?, lifetime?, read_back?}  what a stream holds; read_back of an open one: live,
+                                                         first (its first text only), hidden
+    POST /sandbox/streams/stop {channel, ts, user}       somebody stops a stream
+    POST /sandbox/clock     {rate?, ack_within?}         the clock of limits and streams, and the patience for an ack
     POST /sandbox/scopes    {without: [scope]}           the app lacks scopes that its manifest asks for
 
 A wrong order is answered with 400 or 409 and {error}.

@@ -36,7 +36,7 @@ class StandIn:
         self.limits = Limits(Clock())
         self.limits.clock.run_at(clock_rate)
         self.sockets = Sockets(self.journal, ack_within)
-        self.workspace = Workspace(self.world, self.journal, self.feed, self.sockets)
+        self.workspace = Workspace(self.world, self.journal, self.feed, self.sockets, self.limits.clock)
         self.people = People(self.workspace)
         self.clicks = Clicks(self.workspace, self.limits.clock)
         self._down_until = 0.0

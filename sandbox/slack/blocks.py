@@ -77,7 +77,7 @@ def _check_text(value: Any, rule: Text, at: str) -> Faults:  # noqa: ANN401
         yield _said(f"unsupported type: {kind}", f"{at}/type")
         return
     extra: dict[str, Rule] = {"emoji": Flag()} if kind == "plain_text" else {"verbatim": Flag()}
-    yield from _check_shape(value, Shape({"text": Words(rule.most)}, extra), at, typed=True)
+    yield from check_shape(value, Shape({"text": Words(rule.most)}, extra), at, typed=True)
 
 
 def _check_items(value: Any, rule: Items, at: str) -> Faults:  # noqa: ANN401
@@ -100,10 +100,11 @@ def _check_typed(value: Any, rule: Typed, at: str) -> Faults:  # noqa: ANN401
     elif value["type"] not in rule.types:
         yield _said(f"unsupported type: {value['type']}", f"{at}/type")
     else:
-        yield from _check_shape(value, TABLE[value["type"]], at, typed=True)
+        yield from check_shape(value, TABLE[value["type"]], at, typed=True)
 
 
-def _check_shape(value: Any, rule: Shape, at: str, *, typed: bool = False) -> Faults:  # noqa: ANN401
+def check_shape(value: Any, rule: Shape, at: str, *, typed: bool = False) -> Faults:  # noqa: ANN401
+    """Every fault of an object; `typed` lets its `type` pass, which was looked at before."""
     if not isinstance(value, dict):
         yield _said("must provide an object", at)
         return
@@ -126,7 +127,7 @@ CHECKS: dict[type[Rule], Callable[[Any, Any, str], Faults]] = {
     Number: _check_number,
     Choice: _check_choice,
     Items: _check_items,
-    Shape: _check_shape,
+    Shape: check_shape,
     Typed: _check_typed,
 }
 

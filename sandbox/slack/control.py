@@ -18,6 +18,7 @@ from sandbox.slack.messages import as_people_see
 from sandbox.slack.people import BadOrder
 from sandbox.slack.scopes import granted
 from sandbox.slack.sockets import REASONS
+from sandbox.slack.streams import StreamRules, refresh
 from sandbox.slack.world import APP_ID, APP_TOKEN, BOT_ID, BOT_TOKEN, BOT_USER, TEAM_ID, Message
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Control:
             "outage": self.outage,
             "sockets/disconnect": self.disconnect,
             "clock": self.clock,
+            "streams": self.streams,
+            "streams/stop": self.stop_stream,
             "scopes": self.take_scopes,
         }
         return [
@@ -88,6 +91,8 @@ class Control:
         ts = request.query.get("ts", "")
         parent = [channel.messages[ts]] if ts in channel.messages else []
         unseen = [m for m in self.it.world.ephemerals if m.channel == channel.id and m.thread_ts == ts]
+        for message in channel.replies(ts):
+            refresh(message, self.it.limits.clock.now(), self.it.workspace.streams)
         messages = sorted([*parent, *channel.replies(ts), *unseen], key=lambda message: message.ts)
         status = self.it.world.statuses.get((channel.id, ts))
         fresh = status if status and time.time() - status["since"] < STATUS_LIVES else None
@@ -177,6 +182,19 @@ class Control:
         if "ack_within" in order:
             self.it.sockets.ack_within = float(order["ack_within"])
         return {"rate": self.it.limits.clock.rate, "ack_within": self.it.sockets.ack_within}
+
+    async def streams(self, order: Json, _: web.Request) -> Json:
+        """Choose what a stream holds, how long it lives, and what read-back shows of it while it is open."""
+        self.it.workspace.streams = StreamRules(**order, ordered="most_bytes" in order)
+        return {}
+
+    async def stop_stream(self, order: Json, _: web.Request) -> Json:
+        """Somebody stops a stream."""
+        _channel, message = self.it.people.message(order)
+        if message.stream is None or message.stream.state != "open":
+            raise BadOrder("that message is not being streamed")
+        self.it.workspace.stop_stream(message, message.stream, self.it.people.user(order.get("user")).id)
+        return {}
 
     async def take_scopes(self, order: Json, _: web.Request) -> Json:
         """Somebody makes the app anew without some of its scopes."""

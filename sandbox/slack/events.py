@@ -72,6 +72,18 @@ def home_opened(user: str, tab: str, channel: str, ts: str) -> Json:
     return {"type": "app_home_opened", "user": user, "channel": channel, "tab": tab, "event_ts": ts}
 
 
+def session_stopped(message: Message, channel: Channel, user: str, ts: str) -> Json:
+    """An `agent_session_stopped` event: a person used Slack's own Stop button."""
+    return {
+        "type": "agent_session_stopped",
+        "channel": channel.id,
+        "thread_ts": message.thread_ts,
+        "user": user,
+        "streaming_message_ts": [message.ts],
+        "event_ts": ts,
+    }
+
+
 def _bare(message: Message, channel: Channel) -> Json:
     """The message as an event shows it: without what only read-back adds."""
     wire = on_the_wire(message, channel)

@@ -2,7 +2,8 @@
 
 `drop_before` loses the request, `drop_after` loses the answer to a request that took effect: the two look
 alike from outside, which is the point. So do `error` and `error_after`. `hold_after` lets a request take effect and
-answers later, so that a caller can be ended in between. `too_long` refuses content above a length.
+answers later, so that a caller can be ended in between. `too_long` refuses content above a length, `bad_blocks`
+whatever has blocks.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 KINDS = (
     *("drop_before", "drop_after", "ratelimited", "http_500"),
-    *("slow", "hold_after", "error", "error_after", "too_long"),
+    *("slow", "hold_after", "error", "error_after", "too_long", "bad_blocks"),
 )
 
 
@@ -33,10 +34,12 @@ class Fault:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind of fault: {self.kind!r}; there are {', '.join(KINDS)}")
 
-    def finds_too_long(self, args: dict[str, Any]) -> bool:
-        """Whether it refuses a call for the length of its content, blocks counted as they were sent."""
-        content = args.get("markdown_text") or args.get("blocks") or args.get("text") or ""
-        return self.kind == "too_long" and len(str(content)) > self.limit
+    def refuses(self, args: dict[str, Any]) -> str:
+        """Why it refuses a call for its content, blocks counted as they were sent; empty where it does not."""
+        content = args.get("markdown_text") or args.get("blocks") or args.get("chunks") or args.get("text") or ""
+        if self.kind == "too_long" and len(str(content)) > self.limit:
+            return "msg_too_long"
+        return "invalid_blocks" if self.kind == "bad_blocks" and args.get("blocks") else ""
 
 
 class Faults:

@@ -21,6 +21,8 @@ CARELESS = frozenset(
         "markdown_text_conflict", "msg_too_long", "msg_blocks_too_long", "msg_blocks_too_many", "no_text",
         "not_allowed_token_type", "unknown_method", "invalid_cursor", "invalid_limit", "invalid_ts_latest",
         "invalid_ts_oldest", "view_too_large", "invalid_types", "invalid_trigger_id", "exchanged_trigger_id",
+        "cannot_provide_both_markdown_text_and_chunks", "invalid_chunks", "streaming_mode_mismatch",
+        "streaming_state_conflict", "missing_recipient_user_id", "missing_recipient_team_id",
         "users_list_not_supplied", "no_item_specified", "invalid_thread_ts", "method_not_supported_for_channel_type",
     }
 )  # fmt: skip

@@ -78,6 +78,7 @@ def as_people_see(message: Message, world: World) -> Json:
         "edited": message.edited is not None,
         "reactions": {reaction["name"]: reaction["users"] for reaction in reactions_of(message)},
         "metadata": message.metadata,
+        "stream": message.stream.state if message.stream else None,
     }
     return seen | ({"ephemeral_to": message.ephemeral_to} if message.ephemeral_to else {})
 

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from sandbox.slack import events, mentions
 from sandbox.slack.feed import Feed
 from sandbox.slack.journal import Journal
+from sandbox.slack.limits import Clock
 from sandbox.slack.messages import Json, as_people_see, on_the_wire
 from sandbox.slack.sockets import Sockets
+from sandbox.slack.streams import Stream, StreamRules
 from sandbox.slack.triggers import Triggers
 from sandbox.slack.world import BOT_ID, BOT_USER, Channel, Message, World
 
@@ -23,12 +25,14 @@ TOMBSTONE = "This message was deleted."
 class Workspace:
     """The world together with everybody who watches it."""
 
-    def __init__(self, world: World, journal: Journal, feed: Feed, sockets: Sockets) -> None:
+    def __init__(self, world: World, journal: Journal, feed: Feed, sockets: Sockets, clock: Clock) -> None:
         self.world = world
         self.journal = journal
         self.feed = feed
         self.sockets = sockets
         self.triggers = Triggers()
+        self.clock = clock
+        self.streams = StreamRules()
 
     def post(self, message: Message, *, bare_pings: bool = False) -> None:
         """A message appears."""
@@ -57,6 +61,18 @@ class Workspace:
         self._tell(channel, events.changed(before, message, channel, self.world.next_ts()))
         if newly_mentioned and channel.kind != "im":
             self._tell(channel, events.mentioned(message, channel))
+
+    def grow(self, message: Message) -> None:
+        """A stream got more; the app gets no event for that."""
+        self._note_pings(message, "streamed", bare=False)
+        self._show("message.changed", message)
+
+    def stop_stream(self, message: Message, stream: Stream, user: str) -> None:
+        """A person stops a stream."""
+        stream.state = "stopped_by_user"
+        channel = self.world.channels[message.channel]
+        self._tell(channel, events.session_stopped(message, channel, user, self.world.next_ts()))
+        self._show("message.changed", message)
 
     def remove(self, message: Message) -> None:
         """A message is deleted; above replies a tombstone stays."""

@@ -10,7 +10,10 @@ import itertools
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sandbox.slack.streams import Stream
 
 from sandbox.slack.scopes import granted
 
@@ -76,6 +79,7 @@ class Message:
     reactions: dict[str, list[str]] = field(default_factory=dict)
     markdown: str | None = None  # what the app sent as Markdown; people and read-back never see it
     ephemeral_to: str | None = None
+    stream: Stream | None = None  # where it is, or was, streamed
 
     @property
     def is_reply(self) -> bool:

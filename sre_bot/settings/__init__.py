@@ -28,6 +28,7 @@ from sre_bot.settings.bot import (
     Settings,
     SlackSettings,
     StateSettings,
+    StreamMode,
     VerificationSettings,
     WebhookSettings,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "Settings",
     "SlackSettings",
     "StateSettings",
+    "StreamMode",
     "ToolSettings",
     "VerificationSettings",
     "WebhookSettings",

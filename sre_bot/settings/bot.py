@@ -85,6 +85,9 @@ class HouseSettings(Group):
     )
 
 
+StreamMode = Literal["auto", "native", "edit"]
+
+
 class SlackSettings(Group):
     """The Slack app, in socket mode."""
 
@@ -95,6 +98,12 @@ class SlackSettings(Group):
         None,
         alias="SLACK_INCIDENT_CHANNEL",
         description="Id of the channel where incidents get their cards (C0123456789); without it none are posted",
+    )
+    stream_mode: StreamMode = Field(
+        "auto",
+        alias="SRE_STREAM_MODE",
+        description="How replies grow: native (Slack's streams), edit (messages that are edited, which everybody sees "
+        "grow), or auto: native in direct messages, edit in channels",
     )
     pace: PositiveFloat = Field(
         1.0,

@@ -12,16 +12,12 @@ from datetime import timedelta
 from sre_bot.slack.cards.incident import Detail, Sheet
 from sre_bot.slack.cards.proposal import ProposalSheet
 from sre_bot.slack.cards.reply import Page
-from sre_bot.slack.outbox import TOO_LONG, Outbox, SlackRefused
+from sre_bot.slack.outbox import GONE, TOO_LONG, UNSHOWABLE, Outbox, SlackRefused
 from sre_bot.slack.pages import paginate
 from sre_bot.workflows.people import Card, ProposalCard, Shown
 
 log = logging.getLogger(__name__)
 
-UNSHOWABLE = TOO_LONG | {"invalid_blocks", "invalid_blocks_format"}
-"""Codes with which Slack refuses what a card consists of."""
-GONE = frozenset({"message_not_found", "cant_update_message"})
-"""Codes for a card that is no longer there, or is a tombstone, or another app's since the bot got another identity."""
 MISPLACED = frozenset({"channel_not_found", "not_in_channel", "is_archived"})
 """Codes for a channel in which the bot cannot post."""
 ADVICE = (
@@ -130,7 +126,7 @@ async def _fit(turn: Callable[[], Awaitable[None]], now: Now, send: Callable[[Sh
         try:
             return await _send(detail, turn, now, send)
         except SlackRefused as error:
-            if error.code not in UNSHOWABLE:
+            if error.code not in TOO_LONG | UNSHOWABLE:
                 raise
             log.warning("Slack refuses a card (%s): showing less of it", error.code)
     return await _send(Detail.WORDS, turn, now, send)

@@ -60,6 +60,36 @@ def defuse(markdown: str) -> str:
     return GUARD.join([*pieces, markdown[start:]])
 
 
+# What may yet become one of the above, at the end of a text that goes on.
+_UNDECIDED = re.compile(
+    r"(?:<[\s\\]*(?:[!@\#][\s*_~`\\]*)?|<[a-z]{0,10}|@[*_~`\\a-z]{0,40}|!\[?|\](?:\([\s>]*<?\s*(?:[a-z][a-z0-9+.\-\s]{0,40})?)?"
+    r"|\]:[\s>]*<?\s*[a-z]{0,10}/?|\\|&[\#a-z0-9;]{0,60})\Z",
+    re.IGNORECASE,
+)
+_LOOK_BACK = 200  # characters within which a sequence that is not complete begins
+
+
+def defuse_growing(markdown: str) -> str:
+    """The beginning of `defuse` of this text and of every text that this one grows into, as long as can be known.
+
+    What may turn out to be the beginning of an order is left out until that is decided. Sequences that begin more than
+    200 characters before their end are not waited for, so a caller has to check that the text it showed still holds.
+    """
+    shadow, ends = _undisguise(markdown)
+    at, undecided = len(shadow), _find_undecided(shadow, len(shadow))
+    while undecided < at:  # what decides the end of the text may itself be left out
+        at, undecided = undecided, _find_undecided(shadow, undecided)
+    return defuse(markdown[: ends[at - 1] if at else 0])
+
+
+def _find_undecided(shadow: str, end: int) -> int:
+    """Where something begins that only what follows ``end`` decides; ``end`` where there is nothing."""
+    found = _UNDECIDED.search(shadow, max(end - _LOOK_BACK, 0), end)
+    paragraph = max((gap.end() for gap in re.finditer(r"\n[ \t]*\n", shadow[:end])), default=0)
+    image = shadow.find("![", max(shadow.rfind("](", paragraph, end), paragraph), end)
+    return min(found.start() if found else end, image if image >= 0 else end)
+
+
 def _undisguise(text: str) -> tuple[str, list[int]]:
     """The text as a lenient reader sees it and, for each of its characters, where that ends in ``text``."""
     seen: list[str] = []

@@ -8,7 +8,7 @@ retry handler is used for rate limits only (its default repeats posts after a re
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -30,6 +30,13 @@ TOO_LONG = frozenset({"msg_too_long", "msg_blocks_too_long", "msg_blocks_too_man
 """Codes with which Slack refuses a message that would be taken if it were shorter."""
 
 UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=30)
+
+
+UNSHOWABLE = frozenset({"invalid_blocks", "invalid_blocks_format"})
+"""Codes with which Slack refuses what a message consists of."""
+
+GONE = frozenset({"message_not_found", "cant_update_message"})
+"""Codes for a message that is gone, or is a tombstone, or another app's since the bot got another identity."""
 
 
 class SlackRefused(Refused):
@@ -140,7 +147,7 @@ class Outbox:
             channel=channel,
             **thread,
             **message.content(),
-            metadata={"event_type": POST_EVENT, "event_payload": {"key": key}},
+            metadata=metadata_for(key),
             unfurl_links=False,
             unfurl_media=False,
         )
@@ -237,16 +244,27 @@ class Outbox:
             thread_ts: the thread that it is in; without one, the channel itself is searched, newest first.
             since: when nobody can have tried yet; bounds the search of a channel.
         """
+        async for message in self._messages(channel, thread_ts, since):
+            if key_of(message) == key:
+                return str(message["ts"])
+        self.settle(key)
+        return None
+
+    async def messages(self, channel: str, thread_ts: str) -> list[Mapping[str, Any]]:
+        """All of a thread, oldest first, with metadata. Raises as `post` does."""
+        return [message async for message in self._messages(channel, thread_ts, None)]
+
+    async def _messages(
+        self, channel: str, thread_ts: str | None, since: datetime | None
+    ) -> AsyncIterator[Mapping[str, Any]]:
         cursor = ""
         while True:
             page = await self._read(channel, thread_ts, since, cursor)
             for message in page["messages"]:
-                if message.get("metadata", {}).get("event_payload", {}).get("key") == key:
-                    return str(message["ts"])
+                yield message
             cursor = page.get("response_metadata", {}).get("next_cursor", "")
             if not cursor:
-                self.settle(key)
-                return None
+                return
 
     async def _read(
         self, channel: str, thread_ts: str | None, since: datetime | None, cursor: str
@@ -280,6 +298,16 @@ async def answer(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
     except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
         raise Unreachable(f"Slack did not answer ({type(error).__name__}).") from error
     return dict(given.data) if isinstance(given.data, dict) else {}
+
+
+def metadata_for(key: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401  (JSON)
+    """The metadata by which a message of ours is found again."""
+    return {"event_type": POST_EVENT, "event_payload": {"key": key, **more}}
+
+
+def key_of(message: Mapping[str, Any]) -> str:
+    """The key that a message of ours carries; empty where it has none."""
+    return str(message.get("metadata", {}).get("event_payload", {}).get("key", ""))
 
 
 def refusal(error: SlackApiError) -> str:

@@ -55,18 +55,48 @@ def paginate(markdown: str, budget: int = 9_000) -> list[str]:
 
 def split(markdown: str, budget: int = 9_000) -> list[Page]:
     """As `paginate`, with what the pages repeat apart from what they say, and no page left out."""
+    pages, place = [], Place()
+    while place.at < len(markdown):
+        page, place = next_page(markdown, place, budget)
+        pages.append(page)
+    return pages
+
+
+def next_page(markdown: str, place: "Place", budget: int = 9_000, *, least: int = 0) -> tuple[Page, "Place"]:
+    """The page that begins at a place, and the place where the next one begins.
+
+    Args:
+        markdown: the whole text, as far as it is known.
+        place: where an earlier page ended; by default the beginning.
+        budget: as of `paginate`.
+        least: the page does not end before this, since a reader has that much of it already.
+
+    Raises:
+        ValueError: ``budget`` is below 200.
+    """
     if budget < MIN_BUDGET:
         raise ValueError(f"a page of {budget} bytes is too small; {MIN_BUDGET} at least")
     budget = min(budget, MAX_CHARACTERS)
-    pages = []
-    start, opening = 0, ""
-    context = _Context()
-    while start < len(markdown):
-        cut = _find_cut(markdown, start, context, budget - CLOSING_ROOM - weigh(opening))
-        pages.append(Page(opening, markdown[start : cut.at], _closing(cut, markdown)))
-        start = cut.at
-        opening, context = _reopen(cut.context, markdown[start : start + 80], budget // 4)
-    return pages
+    opening, context = _reopen(place, markdown, budget // 4)
+    room = max(budget - CLOSING_ROOM - weigh(opening), weigh(markdown[place.at : least]))
+    cut = _find_cut(markdown, place.at, context, room, least)
+    page = Page(opening, markdown[place.at : cut.at], "" if cut.at == len(markdown) else _closing(cut, markdown))
+    return page, Place(cut.at, cut.context)
+
+
+def cut_at(markdown: str, place: "Place", at: int, budget: int = 9_000) -> tuple[Page, "Place"]:
+    """As `next_page`, for a page that has to end at a place which something else than its size decides."""
+    opening, context = _reopen(place, markdown, budget // 4)
+    start = place.at
+    while start < at:
+        end = markdown.find("\n", start, at) + 1 or at
+        line = markdown[start:end]
+        # Of a line that goes on it is not known yet what it is, unless it is code.
+        if line.endswith("\n") or context.fence or _FENCE.match(line):
+            context = context.after(line)
+        start = end
+    cut = _Cut(at, context, 0)
+    return Page(opening, markdown[place.at : at], _closing(cut, markdown)), Place(at, context)
 
 
 def weigh(text: str) -> int:
@@ -154,8 +184,11 @@ class _Cut(NamedTuple):
     rank: int  # 2 where a paragraph ends, 1 where a line ends, 0 where that would tear something apart
 
 
-def _find_cut(text: str, start: int, context: _Context, room: int) -> _Cut:
-    """Where the page that begins at ``start`` and has ``room`` bytes ends. Looks one character beyond it at most."""
+def _find_cut(text: str, start: int, context: _Context, room: int, least: int) -> _Cut:
+    """Where the page that begins at ``start`` and has ``room`` bytes ends, which is not before ``least``.
+
+    Looks one character beyond the room at most.
+    """
     cuts: list[_Cut] = []
     at = start
     while at < len(text):
@@ -167,7 +200,7 @@ def _find_cut(text: str, start: int, context: _Context, room: int) -> _Cut:
         if not context.has_place_for(line[: fitting + 1]):
             fitting = 0
         if fitting < len(line):
-            return _choose(cuts, text[: at + fitting + 1], start, _Cut(at, context, 0))
+            return _choose(cuts, text[: at + fitting + 1], start, _Cut(at, context, 0), least)
         room -= weigh(line)
         following = context.after(line)
         cuts.append(_Cut(end, following, _rank(context, line, following)))
@@ -193,7 +226,7 @@ def _rank(before: _Context, line: str, after: _Context) -> int:
     return 2 if not after.last and not after.fence else 1
 
 
-def _choose(cuts: list[_Cut], seen: str, start: int, unfinished: _Cut) -> _Cut:
+def _choose(cuts: list[_Cut], seen: str, start: int, unfinished: _Cut, least: int) -> _Cut:
     """The best cut before the last character of ``seen``, which has no room on the page.
 
     That is a paragraph's end in the second half of the page, or a line's end or a word's in its last three quarters,
@@ -202,12 +235,12 @@ def _choose(cuts: list[_Cut], seen: str, start: int, unfinished: _Cut) -> _Cut:
     limit = len(seen) - 1
     for rank, share in ((2, 0.5), (1, 0.25), (0, 0.25)):
         for cut in reversed(cuts):
-            if cut.at - start < share * (limit - start):
+            if cut.at - start < share * (limit - start) or cut.at < least:
                 break
             if cut.rank >= rank and (rank == 0 or cut.context.fence or not _INDENTED.match(seen, cut.at)):
                 return cut
-    at = limit
-    for word in _WORD.finditer(seen, max(unfinished.at, start + (limit - start) // 4)):
+    at = max(limit, least)
+    for word in _WORD.finditer(seen, max(unfinished.at, start + (limit - start) // 4, least)):
         at = word.end()
     return unfinished._replace(at=at)
 
@@ -220,13 +253,21 @@ _WORD = re.compile(r"\s(?=[^\s#>|`~+*=_\d-])")  # the end of the space before a 
 
 
 def _closing(cut: _Cut, text: str) -> str:
-    if not cut.context.fence or cut.at == len(text):
+    if not cut.context.fence:
         return ""
-    return ("" if text[cut.at - 1] == "\n" else "\n") + _mark(cut.context.fence)
+    return ("" if text[cut.at - 1 : cut.at] == "\n" else "\n") + _mark(cut.context.fence)
 
 
-def _reopen(context: _Context, following: str, allowance: int) -> tuple[str, _Context]:
-    """What the next page repeats, in ``allowance`` bytes at most, and the context in which it begins."""
+class Place(NamedTuple):
+    """Where a page ends and another begins, and what is open there."""
+
+    at: int = 0
+    context: _Context = _Context()
+
+
+def _reopen(place: Place, text: str, allowance: int) -> tuple[str, _Context]:
+    """What the page that begins there repeats, in ``allowance`` bytes at most, and the context in which it begins."""
+    context, following = place.context, text[place.at : place.at + 80]
     if context.fence:
         fence = context.fence if weigh(context.fence) < allowance else _mark(context.fence)
         return fence + "\n", _Context(fence=fence, blocks=1)

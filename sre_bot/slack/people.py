@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 from sre_bot.errors import BackendError, LedgerError
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.slack.cards.reply import Page
+from sre_bot.slack.following import Spot
 from sre_bot.slack.outbox import Outbox, SlackRefused
 from sre_bot.slack.reading import ThreadReader
-from sre_bot.slack.sweep import close_abandoned
-from sre_bot.slack.writer import LiveReply
-from sre_bot.workflows.people import Prompt
+from sre_bot.slack.replies import Replies
+from sre_bot.slack.sweep import Abandoned, close_abandoned
+from sre_bot.workflows.people import Prompt, Reply
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +26,14 @@ class SlackPeople:
         outbox: the way to Slack.
         reader: reads threads and files.
         ledger: remembers which messages belong to a turn.
+        replies: begins the replies.
     """
 
-    def __init__(self, outbox: Outbox, reader: ThreadReader, ledger: Ledger) -> None:
+    def __init__(self, outbox: Outbox, reader: ThreadReader, ledger: Ledger, replies: Replies) -> None:
         self._outbox = outbox
         self._reader = reader
         self._ledger = ledger
+        self._replies = replies
 
     async def acknowledge(self, prompt: Prompt) -> None:
         """An eye under the message: it was read, its turn has not come yet."""
@@ -40,7 +43,7 @@ class SlackPeople:
         """The prompt's attachments and files, and where `above` the thread before it."""
         return await self._reader.read_context(prompt.channel, prompt.thread_ts, prompt.ts, above=above)
 
-    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int, *, search: bool = False) -> LiveReply:
+    async def open_reply(self, prompt: Prompt, turn_id: UUID, attempt: int, *, search: bool = False) -> Reply:
         """A live reply under the prompt; its first message is on its way when this returns."""
 
         async def note(ts: str) -> None:
@@ -49,16 +52,23 @@ class SlackPeople:
             except LedgerError as error:
                 log.warning("message %s of turn %s is not recorded: %s", ts, turn_id, error)
 
-        key = _key(turn_id, attempt)
-        return LiveReply(self._outbox, prompt.channel, prompt.thread_ts, key, note, search=search)
+        spot = Spot(prompt.channel, prompt.thread_ts, _key(turn_id, attempt), note, search)
+        return self._replies.begin(prompt, spot)
 
     async def close_reply(self, channel: str, thread_ts: str, turn_id: UUID, attempt: int, reason: str) -> bool:
         """End the messages that a crash left open; False where they are complete."""
         try:
-            return await close_abandoned(self._reader.client, channel, thread_ts, _key(turn_id, attempt), reason)
-        except BackendError as error:
+            left = Abandoned(channel, thread_ts, _key(turn_id, attempt), await self._noted(channel, thread_ts, turn_id))
+            return await close_abandoned(self._outbox, self._replies.streams, left, reason)
+        except (BackendError, LedgerError) as error:
             log.warning("a reply in %s %s still looks as if it ran: %s", channel, thread_ts, error)
             return True
+
+    async def _noted(self, channel: str, thread_ts: str, turn_id: UUID) -> frozenset[str]:
+        """Timestamps of the messages that a turn is known to have."""
+        thread = await self._ledger.find_thread(channel, thread_ts)
+        turns = await self._ledger.turns_of(thread.id) if thread else []
+        return frozenset(ts for turn in turns if turn.id == turn_id for ts in turn.reply_ts)
 
     async def say(self, channel: str, thread_ts: str, text: str) -> bool:
         """One message of Markdown in a thread, tried again for a minute while Slack fails."""

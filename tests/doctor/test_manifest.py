@@ -44,6 +44,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
 """Bot scopes of each method (docs.slack.dev, methods); of conversations.*, those of each kind of channel."""
 
 EVENTS = {
+    "agent_session_stopped": ("assistant:write",),  # which an app that is an agent has
     "app_home_opened": (),
     "app_mention": ("app_mentions:read",),
     "message.channels": ("channels:history",),

@@ -10,6 +10,8 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 
 from sre_bot.agent.events import Event, ImageShown, Outcome, RunEnded, TextDelta
+from sre_bot.slack.files import Files
+from sre_bot.slack.following import Spot
 from sre_bot.slack.outbox import Outbox
 from sre_bot.slack.pictures import MOST
 from sre_bot.slack.writer import LiveReply
@@ -27,7 +29,9 @@ class Thread:
     def __init__(self, slack: Any, client: AsyncWebClient, ts: str) -> None:
         self._slack = slack
         self.ts = ts
-        self.reply = LiveReply(Outbox(client, speed=20.0), slack.channel, ts, f"turn:{uuid4()}", self._note, tick=0.02)
+        outbox = Outbox(client, speed=20.0)
+        spot = Spot(slack.channel, ts, f"turn:{uuid4()}", self._note)
+        self.reply = LiveReply(outbox, Files(client, outbox), spot, tick=0.02)
 
     async def _note(self, ts: str) -> None:
         pass

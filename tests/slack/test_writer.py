@@ -1,6 +1,7 @@
 """The live reply against the strict stand-in: exactly the right text, whatever Slack does to the calls."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -20,8 +21,10 @@ from sre_bot.agent.events import (
     ToolFinished,
     ToolStarted,
 )
+from sre_bot.slack.files import Files
+from sre_bot.slack.following import GIVE_UP, Spot
 from sre_bot.slack.outbox import Outbox
-from sre_bot.slack.writer import GIVE_UP, LiveReply
+from sre_bot.slack.writer import LiveReply
 
 END = RunEnded(Outcome.ANSWERED, "", "", 0.0123, 4.2, 1)
 
@@ -36,9 +39,9 @@ class Thread:
         self.trouble: Exception | None = None  # what telling of a message runs into
         self.now = 0.0
         self.outbox = Outbox(client)
-        self.reply = LiveReply(
-            self.outbox, slack.channel, ts, f"turn:{uuid4()}", self._note, tick=0.02, clock=lambda: self.now
-        )
+        spot = Spot(slack.channel, ts, f"turn:{uuid4()}", self._note)
+        self.files = Files(client, self.outbox)
+        self.reply = LiveReply(self.outbox, self.files, spot, tick=0.02, clock=lambda: self.now)
 
     async def _note(self, ts: str) -> None:
         if self.trouble:
@@ -99,10 +102,11 @@ async def test_a_reply_shows_text_tools_and_footer_in_the_order_of_their_happeni
 
 async def test_a_reply_that_another_process_began_goes_on_in_its_message(thread, slack):
     key = "turn:left-behind"
-    LiveReply(thread.outbox, slack.channel, thread.ts, key, thread._note, tick=0.02)  # its process dies after the post
+    spot = Spot(slack.channel, thread.ts, key, thread._note, search=True)
+    LiveReply(thread.outbox, thread.files, replace(spot, search=False), tick=0.02)  # its process dies after the post
     await _until_posted(thread)
     client = AsyncWebClient(token=slack.world["tokens"]["bot"], base_url=f"{slack.url}/api/")
-    reply = LiveReply(Outbox(client), slack.channel, thread.ts, key, thread._note, search=True, tick=0.02)
+    reply = LiveReply(Outbox(client), thread.files, spot, tick=0.02)
     for event in (TextDelta("All is well."), END):
         reply.show(event)
     await reply.settle()
@@ -130,11 +134,11 @@ async def test_a_failed_call_leaves_one_message_with_the_whole_text(thread, slac
 
 
 async def test_an_answer_over_every_limit_arrives_whole_in_several_messages(thread):
-    paragraphs = [f"Paragraph {number}: " + "word " * 150 for number in range(60)]
+    paragraphs = [f"Paragraph {number}: " + "word " * 150 for number in range(32)]
     texts = await thread.tell(TextDelta("\n\n".join(paragraphs)), END)
-    assert len(texts) > 3
+    assert len(texts) > 2
     together = "\n\n".join(texts)
-    assert [together.count(f"Paragraph {number}:") for number in range(60)] == [1] * 60
+    assert [together.count(f"Paragraph {number}:") for number in range(32)] == [1] * 32
 
 
 async def test_a_post_that_was_stored_and_answered_with_an_error_is_not_repeated(thread, slack):

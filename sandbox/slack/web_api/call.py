@@ -27,6 +27,7 @@ class Refused(Exception):
         self.error = error
         self.details = details
         self.messages = list(messages)
+        self.ordered = False  # a test made Slack refuse it: no mistake of the app
 
 
 class RateLimited(Exception):

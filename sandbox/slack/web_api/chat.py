@@ -1,9 +1,10 @@
-"""chat.*: post, change and delete messages. The streaming methods will be a module beside this one."""
+"""chat.*: post, change and delete messages. The streaming methods are a module beside this one."""
 
 from __future__ import annotations
 
 from sandbox.slack.limits import POSTS_PER_MINUTE, SPECIAL, TIERS
 from sandbox.slack.messages import on_the_wire
+from sandbox.slack.streams import refresh
 from sandbox.slack.web_api.call import TS, Call, Json, RateLimited, Refused, method
 from sandbox.slack.web_api.content import (
     CONTENT_ARGUMENTS,
@@ -40,6 +41,13 @@ def thread_of(call: Call, channel: Channel) -> str | None:
         call.violate("thread_ts_is_a_reply", f"thread_ts {thread_ts} is a reply, not the parent of a thread")
         return parent.thread_ts
     return thread_ts
+
+
+def require_at_rest(call: Call, message: Message) -> None:
+    """Refuse to touch a stream that is open: it has to be stopped first."""
+    refresh(message, call.workspace.clock.now(), call.workspace.streams)
+    if message.stream and message.stream.state == "open":
+        raise Refused("streaming_state_conflict")
 
 
 def message_of(call: Call, channel: Channel, content: Content) -> Message:
@@ -100,6 +108,7 @@ async def update(call: Call) -> Json:
     message = call.message(channel)
     if message.bot_id != BOT_ID or message.subtype == "tombstone":
         raise Refused("cant_update_message")
+    require_at_rest(call, message)
     content = read_content(call, most_text_bytes=UPDATE_TEXT_MOST)
     before = on_the_wire(message, channel)
     if content.text is None and content.blocks is None and content.attachments is None and content.metadata is None:
@@ -123,6 +132,7 @@ async def delete(call: Call) -> Json:
     message = call.message(channel)
     if message.bot_id != BOT_ID:
         raise Refused("cant_delete_message")
+    require_at_rest(call, message)
     call.workspace.remove(message)
     return {"channel": channel.id, "ts": message.ts}
 

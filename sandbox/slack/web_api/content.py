@@ -53,7 +53,7 @@ def read_content(call: Call, *, most_text_bytes: int | None = None) -> Content:
     markdown, text = call.text("markdown_text"), call.text("text")
     if "markdown_text" in call.args and (text or call.args.get("blocks")):
         raise Refused("markdown_text_conflict")
-    content = Content(bare_pings=_links_names(call), metadata=_metadata(call))
+    content = Content(bare_pings=_links_names(call), metadata=read_metadata(call))
     content.attachments = _attachments(call)
     content.blocks = _blocks(call, content)
     if markdown.strip():
@@ -148,7 +148,8 @@ def _attachments(call: Call) -> list[Json] | None:
     return attachments
 
 
-def _metadata(call: Call) -> Json | None:
+def read_metadata(call: Call) -> Json | None:
+    """The metadata of a message; an empty object takes it away, None leaves it."""
     metadata = call.structure("metadata", "invalid_metadata_format")
     if metadata is None or metadata == {}:
         return metadata  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sandbox.slack.limits import TIERS
 from sandbox.slack.messages import on_the_wire
+from sandbox.slack.streams import read_back, refresh
 from sandbox.slack.web_api.call import TS, Call, Json, Refused, method
 from sandbox.slack.world import BOT_USER, Channel, Message
 
@@ -52,8 +53,11 @@ def _in_range(call: Call, message: Message) -> bool:
 
 
 def _wires(call: Call, messages: list[Message], channel: Channel) -> list[Json]:
-    metadata = call.flag("include_all_metadata")
-    return [on_the_wire(message, channel, with_metadata=metadata) for message in messages]
+    metadata, rules = call.flag("include_all_metadata"), call.workspace.streams
+    for message in messages:
+        refresh(message, call.workspace.clock.now(), rules)
+    wires = [read_back(on_the_wire(message, channel, with_metadata=metadata), message, rules) for message in messages]
+    return [wire for wire in wires if wire is not None]
 
 
 @method("conversations.history", per_minute=TIERS[3], required=("channel",), optional=RANGE)

@@ -75,11 +75,11 @@ class Dispatcher:
         try:
             token, args = await _read(request)
             note["args"] = args
-            if fault and fault.finds_too_long(args):
-                return _refusal(note, Refused("msg_too_long"))
+            if fault and (why := fault.refuses(args)):
+                return _refusal(note, Refused(why))
             result = await self._call(name, token, args, str(request.url.origin()))
         except Refused as refused:
-            if refused.error in CARELESS:
+            if refused.error in CARELESS and not refused.ordered:
                 detail = "; ".join(refused.messages) or refused.error
                 self.workspace.journal.violate(refused.error, detail, method=name)
             return _refusal(note, refused)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from sre_bot.slack.defusal import defuse
-from sre_bot.slack.mrkdwn import NOTIFICATION_LIMIT, plain
+from sre_bot.slack.mrkdwn import NOTIFICATION_LIMIT, plain, to_mrkdwn
 
 STOP = "stop_run"
 
@@ -22,14 +22,20 @@ class Stopper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One message of a reply: its Markdown, and whether its run goes on and can be stopped."""
+    """One message of a reply: its Markdown, and whether its run goes on and can be stopped.
+
+    `bare` is for a message whose blocks Slack refused: it says the same as text alone.
+    """
 
     text: str
     running: bool = False
+    bare: bool = False
 
     def content(self) -> dict[str, Any]:
         """The text twice: as blocks for the thread, and short and plain for notifications."""
         safe = Page(defuse(self.text), self.running)
+        if self.bare:
+            return {"text": to_mrkdwn(safe.text)}
         return {"blocks": render(safe), "text": plain(safe.text, NOTIFICATION_LIMIT)}
 
 
@@ -57,3 +63,8 @@ def register(app: AsyncApp, runs: Stopper) -> None:
             return
         message = body["message"]
         await runs.stop(body["channel"]["id"], message.get("thread_ts", message["ts"]))
+
+    @app.event("agent_session_stopped")
+    async def on_session_stopped(event: dict[str, Any]) -> None:
+        """Slack's own button; it has ended the stream already, in the conversation of the person who used it."""
+        await runs.stop(event["channel"], event["thread_ts"])
