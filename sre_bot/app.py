@@ -6,9 +6,11 @@ The only file that imports every layer. What is decided here is who knows whom; 
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -48,6 +50,9 @@ from sre_bot.webhooks.listener import Listener
 from sre_bot.workflows.actions import Actions, AlertmanagerSilencer, PagerDutySilencer, Silencer
 
 log = logging.getLogger(__name__)
+
+STOP_WITHIN = 35.0
+"""Seconds from the signal to the end at most; last words have 20 of them."""
 
 
 def main() -> int:
@@ -96,9 +101,22 @@ async def _run_until_signal(settings: Settings) -> None:
     stopping.cancel()
     if not bot.done():
         log.info("stopping")
+        _bound_the_end()
         bot.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await bot
+
+
+def _bound_the_end() -> None:
+    """End the process whatever hangs: without its database the engine tries for ever to write down where it is."""
+
+    def end() -> None:
+        log.warning("not all came to its end within %g s; the next start goes on with it", STOP_WITHIN)
+        os._exit(EX_TEMPFAIL)
+
+    timer = threading.Timer(STOP_WITHIN, end)
+    timer.daemon = True
+    timer.start()
 
 
 async def _run(settings: Settings) -> None:

@@ -12,7 +12,7 @@ from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import Thread, Turn
 from sre_bot.workflows.circumstances import Circumstances
 from sre_bot.workflows.people import People, Prompt, Reply
-from sre_bot.workflows.runs import Run, compose
+from sre_bot.workflows.runs import Run, compose, outlast
 
 
 class Conversation:
@@ -37,15 +37,10 @@ class Conversation:
         Raises:
             SreBotError: it could not be asked.
         """
-        prompt = run.prompt
-        thread = await self._ledger.thread(prompt.channel, prompt.thread_ts, team=prompt.team, started_by=prompt.author)
-        if prompt.decides is None:
-            await self._around.check_budget(thread.id, turn.urgency)
-        context = "" if prompt.decides else await self.context(prompt, new=thread.session_id is None)
-        session = await self._take(thread, run.reply, decided=bool(prompt.decides) and not turn.attempts)
+        session, context = await outlast(lambda: self._prepare(turn, run), run.reply)
         run.session = session
         try:
-            async for event in self._listen(session, turn, prompt, context):
+            async for event in self._listen(session, turn, run.prompt, context):
                 if not isinstance(event, RunEnded):
                     run.reply.show(event)
                     continue
@@ -59,6 +54,16 @@ class Conversation:
             if run.ended and run.ended.deferred:
                 self._pool.expect(session.id)
         raise AssertionError("a run ends with RunEnded")
+
+    async def _prepare(self, turn: Turn, run: Run) -> tuple[Session, str]:
+        """What comes before the agent is asked, and may be done again."""
+        prompt = run.prompt
+        thread = await self._ledger.thread(prompt.channel, prompt.thread_ts, team=prompt.team, started_by=prompt.author)
+        if prompt.decides is None:
+            await self._around.check_budget(thread.id, turn.urgency)
+        context = "" if prompt.decides else await self.context(prompt, new=thread.session_id is None)
+        session = await self._take(thread, run.reply, decided=bool(prompt.decides) and not turn.attempts)
+        return session, context
 
     async def context(self, prompt: Prompt, *, new: bool) -> str:
         """What a prompt refers to; below a card also what monitoring said, where the agent does not know it yet."""

@@ -1,15 +1,25 @@
 """One run of the agent in a thread: what the model is given, and what the thread may do to it while it lasts."""
 
 import asyncio
+import logging
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
-from sre_bot.agent.events import Outcome, RunEnded
+from sre_bot.agent.events import Notice, Outcome, RunEnded
 from sre_bot.agent.session import Session
+from sre_bot.errors import LedgerError
 from sre_bot.incidents.model import Turn, TurnEnd, TurnState
 from sre_bot.workflows.people import Prompt, Reply
 
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+AWAY = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
+"""Seconds between two looks whether the ledger is there again: two minutes, in which a database restarts."""
 AGAIN = (
     "(The process in which you worked on the message below was restarted. What you see above of it was done; go on "
     "from there and answer it.)"
@@ -76,3 +86,20 @@ def turn_end(end: RunEnded) -> TurnEnd:
         duration_ms=round(end.seconds * 1000),
         tool_calls=end.tool_calls,
     )
+
+
+async def outlast(do: Callable[[], Awaitable[T]], reply: Reply) -> T:
+    """Do what needs the ledger, again and again while that is away for some minutes; the reply says so.
+
+    Raises:
+        LedgerError: it was away for longer.
+    """
+    for tried, pause in enumerate(AWAY):
+        try:
+            return await do()
+        except LedgerError as error:
+            log.warning("a run waits for the ledger: %s", error)
+            if not tried:
+                reply.show(Notice("My database does not answer; I go on when it does."))
+            await asyncio.sleep(pause)
+    return await do()

@@ -23,9 +23,9 @@ from sre_bot.incidents.paging import Urgency
 from sre_bot.incidents.runs import Claim
 from sre_bot.workflows.circumstances import Circumstances
 from sre_bot.workflows.conversation import Conversation
-from sre_bot.workflows.people import People, Prompt
+from sre_bot.workflows.people import People, Prompt, Reply
 from sre_bot.workflows.places import Places
-from sre_bot.workflows.runs import Run, compose, ended, turn_end
+from sre_bot.workflows.runs import Run, compose, ended, outlast, turn_end
 
 log = logging.getLogger(__name__)
 
@@ -316,14 +316,14 @@ class Turns:
             return ended(Outcome.FAILED, f"Something in me broke ({reference}). Please ask again.")
 
     async def _run(self, turn: Turn, run: Run) -> RunEnded:
-        async with self._placed(turn):
+        async with self._placed(turn, run.reply):
             self._around.changed(run.prompt.channel, run.prompt.thread_ts)
-            if now := await self._ledger.runs.read(turn.id):
+            if now := await outlast(lambda: self._ledger.runs.read(turn.id), run.reply):
                 run.prompt = replace(run.prompt, text=now.prompt)  # it may have been edited while it waited
             return await self._conversation.hold(turn, run)
 
     @asynccontextmanager
-    async def _placed(self, turn: Turn) -> AsyncIterator[None]:
+    async def _placed(self, turn: Turn, reply: Reply) -> AsyncIterator[None]:
         """Have a place in this process and the ledger's leave to run.
 
         Raises:
@@ -331,7 +331,9 @@ class Turns:
         """
         while True:
             async with self._places.hold(turn.urgency):
-                claim = await self._ledger.runs.begin(turn.id, self._around.replica, self._around.in_all)
+                claim = await outlast(
+                    lambda: self._ledger.runs.begin(turn.id, self._around.replica, self._around.in_all), reply
+                )
                 if claim is Claim.BEGUN:
                     yield
                     return

@@ -86,5 +86,6 @@ async def test_a_bot_that_is_told_to_end_while_its_database_is_away_ends_all_the
         while not await paged.cards():
             await asyncio.sleep(0.05)
     await own_postgres.stop()
-    assert await asyncio.wait_for(bot.terminate(), timeout=25) == 0
+    # What hangs is cut off with a status that asks to be started again; orchestrators wait for 40 s.
+    assert await asyncio.wait_for(bot.terminate(), timeout=40) in (0, 75)
     await own_postgres.resume()
