@@ -14,7 +14,7 @@ demo: .venv/.runtime prometheus ## break a simulated fleet and watch the bot fin
 	@$(PY) -m sandbox $(ARGS)
 
 test: .venv/.development prometheus alertmanager postgres ## the whole test suite, on real processes
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/.development prometheus ## lint, types, layers, Prometheus configuration
 	@.venv/bin/ruff check .

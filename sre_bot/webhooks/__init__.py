@@ -8,8 +8,8 @@ means: it says what is in it. Every refusal has a status that makes its sender d
 event on a 4xx and gives the subscription up after three; so whatever is our own fault is a 5xx, which it repeats.
 """
 
-from sre_bot.webhooks.intake import Inbox
 from sre_bot.webhooks.limits import Limits
 from sre_bot.webhooks.listener import Listener, Readiness
+from sre_bot.webhooks.receiver import Inbox
 
 __all__ = ["Inbox", "Limits", "Listener", "Readiness"]

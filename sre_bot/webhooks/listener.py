@@ -19,10 +19,10 @@ from prometheus_client import CollectorRegistry
 from sre_bot.errors import SettingsError
 from sre_bot.settings import WebhookSettings
 from sre_bot.webhooks.alertmanager import AlertmanagerSource
-from sre_bot.webhooks.intake import Inbox, Intake
 from sre_bot.webhooks.limits import Limits
 from sre_bot.webhooks.metrics import CONTENT_TYPE, Metrics
 from sre_bot.webhooks.pagerduty import PagerDutySource
+from sre_bot.webhooks.receiver import Inbox, Receiver
 from sre_bot.webhooks.source import Source
 
 Readiness = Callable[[], Awaitable[Mapping[str, str]]]
@@ -63,8 +63,8 @@ class Listener:
         self._limits = limits or Limits()
         self._metrics = Metrics(registry or CollectorRegistry())
         sources: tuple[Source, ...] = (PagerDutySource(settings), AlertmanagerSource(settings))
-        self._intakes = {
-            f"/webhooks/{source.name}": Intake(source, inbox, on_recorded, self._limits, self._metrics)
+        self._receivers = {
+            f"/webhooks/{source.name}": Receiver(source, inbox, on_recorded, self._limits, self._metrics)
             for source in sources
         }
         self._runner: web.AppRunner | None = None
@@ -108,7 +108,7 @@ class Listener:
 
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[self._observe])
-        app.add_routes([web.post(path, intake.handle) for path, intake in self._intakes.items()])
+        app.add_routes([web.post(path, receiver.handle) for path, receiver in self._receivers.items()])
         app.add_routes(
             [
                 web.get("/healthz", self._health),

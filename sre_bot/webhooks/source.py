@@ -1,4 +1,4 @@
-"""What the intake has to know of a system that sends webhooks."""
+"""What a receiver has to know of a system that sends webhooks."""
 
 from datetime import datetime
 from typing import Protocol

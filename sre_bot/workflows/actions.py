@@ -13,8 +13,8 @@ from sre_bot.errors import BadRequest, SreBotError
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import UNFINISHED
 from sre_bot.incidents.paging import Case, Incident, IncidentStatus, Urgency
+from sre_bot.workflows.cases import Desk
 from sre_bot.workflows.people import Prompt
-from sre_bot.workflows.turns import Turns
 
 QUIET_FOR = 3600.0
 """Seconds that something is silenced."""
@@ -66,17 +66,17 @@ class Actions:
 
     Args:
         ledger: knows the cases.
-        turns: asks the agent.
+        desk: where the agent is asked.
         pager: PagerDuty; None where it is not configured.
         silencers: by source (`pd`, `am`), where one is configured.
         team: id of the Slack workspace.
     """
 
     def __init__(
-        self, ledger: Ledger, turns: Turns, pager: Pager | None, silencers: Mapping[str, Silencer], team: str
+        self, ledger: Ledger, desk: Desk, pager: Pager | None, silencers: Mapping[str, Silencer], team: str
     ) -> None:
         self._ledger = ledger
-        self._turns = turns
+        self._desk = desk
         self._pager = pager
         self._silencers = silencers
         self._team = team
@@ -112,7 +112,7 @@ class Actions:
             return "It is being looked into already: see the card's thread."
         # Of two clicks at once both find the same number of turns, and one of them becomes a turn.
         prompt = Prompt(self._team, case.channel, case.thread_ts, f"click:{len(turns)}", "", LOOK.format(person=person))
-        await self._turns.ask(prompt, Urgency.HIGH)
+        await self._desk.ask(prompt, Urgency.HIGH)
         return "I look into it: see the card's thread."
 
     async def silence(self, case_id: int, person: str) -> str:

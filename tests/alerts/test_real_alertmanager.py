@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import httpx2
 import pytest
 import pytest_asyncio
 
 from sre_bot.catalog import load_catalog
+from sre_bot.errors import BadRequest
 from sre_bot.settings import ROOT
 from sre_bot.tools.observability import Observability
 from sre_bot.tools.spec import Tool, specs_of
@@ -90,3 +92,24 @@ async def test_a_silence_that_would_hide_the_next_alert_is_shown(watch: Watch, t
     lines = await alerts_with(tool, "no alert matches")
     line = about(lines, 'no alert matches alertname="Nothing", service="api-server" SILENCED until ')
     assert line.endswith("by bob: no comment")
+
+
+async def test_a_click_silences_one_alert_and_not_its_neighbour(watch: Watch, tool: Tool) -> None:
+    watch.target.figures |= {("down", "redis"): 1, ("down", "worker"): 1}
+    await alerts_with(tool, "redis CRITICAL firing", "worker CRITICAL firing", without="NOT IN ALERTM")
+    routing = watch.routing()
+    (fingerprint,) = await fingerprints(watch, "redis")
+    await routing.silence(fingerprint, 3600, "Ada", "Silenced in Slack by Ada.")
+    lines = await alerts_with(tool, "Silenced in Slack")
+    assert " left) by Ada: Silenced in Slack by Ada.; " in about(lines, "redis ")
+    assert "SILENCED" not in about(lines, "worker ")
+    with pytest.raises(BadRequest, match="does not hold this alert"):
+        await routing.silence("0123456789abcdef", 3600, "Ada", "")
+    await routing.aclose()
+
+
+async def fingerprints(watch: Watch, service: str) -> list[str]:
+    """As Alertmanager's webhook names them."""
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        answer = await client.get(f"{watch.alertmanager_url}/api/v2/alerts", params={"filter": f"service={service}"})
+    return [alert["fingerprint"] for alert in answer.json()]

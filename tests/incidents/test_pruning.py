@@ -1,9 +1,12 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from claude_agent_sdk import SessionKey
 
 from sre_bot.incidents import Ledger, Pruned, Thread, Turn, TurnEnd, TurnState
+
+from .pages import START, deliver, fold, page, resolution
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
@@ -53,3 +56,24 @@ async def test_the_number_of_a_forgotten_thread_is_never_given_again(ledger: Led
     await ledger.prune(TOMORROW)
 
     assert (await ledger.thread("C2", "9.9", team="T1", started_by="U1")).id > thread.id
+
+
+async def test_pages_are_forgotten_once_their_case_is_closed_and_old(ledger: Ledger) -> None:
+    await deliver(ledger, page("P1"), resolution("P1", 60))
+    await fold(ledger)
+    nothing = Pruned(seen_events=0, threads=0, turns=0, transcript_entries=0)
+
+    assert await ledger.prune(START) == nothing
+    assert await ledger.cases.of_incident("pd:P1")
+    assert await ledger.prune(TOMORROW) == replace(nothing, deliveries=2, cases=1)
+    assert await ledger.cases.of_incident("pd:P1") is None
+
+
+async def test_a_case_that_is_open_and_a_page_that_nobody_read_stay(ledger: Ledger) -> None:
+    await deliver(ledger, page("P1"))
+    await fold(ledger)
+    await deliver(ledger, page("P2"))
+
+    assert await ledger.prune(TOMORROW) == Pruned(seen_events=0, threads=0, turns=0, transcript_entries=0, deliveries=1)
+    assert await ledger.cases.of_incident("pd:P1")
+    assert await ledger.deliveries.backlog() == 1

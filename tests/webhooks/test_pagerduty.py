@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from itertools import count
 from typing import Any
 
 import pytest
@@ -142,6 +143,7 @@ async def test_what_is_not_understood_is_recorded_and_changes_nothing(payload: A
         (None, 0),
         ("\ud800" * 20, 0),
     ],
+    ids=count(),  # two processes must find the same names, and the time is not the same
 )
 async def test_what_is_years_old_or_of_the_future_is_recorded_and_no_news(
     occurred_at: Any, changes: int, door: Door

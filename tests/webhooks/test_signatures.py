@@ -3,11 +3,13 @@
 import json
 import logging
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 
 from tests.webhooks.conftest import SECRET, Door, OpenDoor, event, sign
 
+# The body bears the time, so that tests are named by numbers: two processes must find the same names.
 BODY = json.dumps(event()).encode()
 RIGHT = sign(BODY)["X-PagerDuty-Signature"]
 WRONG = sign(BODY, "another-secret")["X-PagerDuty-Signature"]
@@ -26,6 +28,7 @@ REFUSED = 'sre_bot_webhook_deliveries_total{kind="",outcome="refused",source="pa
         "v1=" + RIGHT.removeprefix("v1=").upper(),
         f"{RIGHT},{RIGHT}",
     ],
+    ids=count(),
 )
 async def test_one_right_signature_among_others_is_enough(header: str, door: Door) -> None:
     assert (await door.page(BODY, {"X-PagerDuty-Signature": header})).status == 202
@@ -50,6 +53,7 @@ async def test_one_right_signature_among_others_is_enough(header: str, door: Doo
         "v1=\N{SNOWMAN}",
         ",".join(["v1=00"] * 200),
     ],
+    ids=count(),
 )
 async def test_anything_else_is_refused_and_nothing_of_it_is_kept(header: str | None, door: Door) -> None:
     answer = await door.page(BODY, {} if header is None else {"X-PagerDuty-Signature": header})

@@ -27,7 +27,7 @@ class Inbox(Protocol):
         """Store a delivery durably; True for the first with its key. Raises `LedgerError`: nothing of it is stored."""
 
 
-class Intake:
+class Receiver:
     """The route of one source.
 
     Args:
