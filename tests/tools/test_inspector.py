@@ -97,8 +97,9 @@ async def test_every_tool_can_be_called(around: Surroundings, name: str, era: st
         *("--tool-name", name, "--tool-args-json", given),
     )
     assert status == 0, result or complaints
-    (content,) = result["content"]
-    assert content["type"] == "text"
+    words, *pictures = result["content"]
+    assert words["type"] == "text"
+    assert [each["mimeType"] for each in pictures] == (["image/png"] if name == "plot_metrics" else [])
     assert not result.get("isError")
 
 
