@@ -248,8 +248,7 @@ class Turns:
 
     async def _answer(self, thread_id: int, turn: Turn, prompt: Prompt) -> None:
         """One turn from its first visible sign to its recorded end."""
-        run = await self._open(turn, prompt)
-        self._runs[thread_id] = run
+        run = await self._open(thread_id, turn, prompt)
         if self._closing:
             await run.stop(Outcome.INTERRUPTED, RESTARTING)
         run.task = asyncio.create_task(self._run(turn, run), name=f"turn {turn.id}")
@@ -267,11 +266,12 @@ class Turns:
         finally:
             await self._close(thread_id, turn, run, end)
 
-    async def _open(self, turn: Turn, prompt: Prompt) -> Run:
-        """The first visible sign."""
+    async def _open(self, thread_id: int, turn: Turn, prompt: Prompt) -> Run:
+        """The first visible sign; from its reply on, a run can be stopped."""
         left_behind = turn.id in self._left_behind
         self._left_behind.discard(turn.id)
-        run = Run(prompt, await self._people.open_reply(prompt, turn.id, turn.attempts + 1, search=left_behind))
+        reply = await self._people.open_reply(prompt, turn.id, turn.attempts + 1, search=left_behind)
+        run = self._runs[thread_id] = Run(prompt, reply)
         if turn.attempts:
             run.reply.show(Notice(GOING_ON))
         if self._places.all_taken:

@@ -32,6 +32,10 @@ class Agent:
         outcome, reason = self._end()
         yield RunEnded(outcome, reason, "Answered.", 0.1, 0.1, 0)
 
+    @property
+    def left_unanswered(self) -> frozenset[str]:
+        return frozenset()
+
     def _end(self) -> tuple[Outcome, str]:
         return self._stopping or (Outcome.ANSWERED, "")
 
@@ -54,7 +58,7 @@ class Agents:
         self.started: list[tuple[UUID, bool]] = []
         self.agents: list[Agent] = []
 
-    async def take(self, session_id: UUID | None) -> Agent:
+    async def take(self, session_id: UUID | None, *, decided: bool = False) -> Agent:
         if session_id in self.warm:
             return self.warm[session_id]
         agent = Agent(session_id or uuid4(), self._ready)
