@@ -87,11 +87,11 @@ async def test_a_turn_never_leaves_its_end(ledger: Ledger, thread: Thread, turn:
 
 
 @pytest.mark.parametrize("end", sorted(END_STATES))
-async def test_a_queued_turn_may_end_in_every_way_but_with_an_answer(
+async def test_a_queued_turn_may_end_in_every_way_but_with_an_answer_or_a_proposal(
     ledger: Ledger, thread: Thread, turn: Turn, end: TurnState
 ) -> None:
-    if end is TurnState.ANSWERED:
-        with pytest.raises(IllegalMove, match="is queued and cannot become answered"):
+    if end in (TurnState.ANSWERED, TurnState.PROPOSED):
+        with pytest.raises(IllegalMove, match=f"is queued and cannot become {end.value}"):
             await ledger.end_turn(turn.id, TurnEnd(end))
     else:
         assert await ledger.end_turn(turn.id, TurnEnd(end))
