@@ -22,6 +22,7 @@ from sre_bot.settings import ROOT
 from sre_bot.tools.offer import describe_tools
 from sre_bot.tools.planning import Planner
 from sre_bot.tools.spec import Access
+from tests.incidents.conftest import no_connection_is_left_behind as no_connection_is_left_behind
 
 TOOL = "update_service_config"
 ARGUMENTS = {"service": "api-server", "key": "DB_POOL_SIZE", "value": "20"}
