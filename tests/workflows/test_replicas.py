@@ -53,6 +53,12 @@ class Replica:
             while not self.room.text(ts):
                 await asyncio.sleep(0.01)
 
+    async def replies(self, ts: str) -> None:
+        """Wait until people see that a prompt was read, whether or not its run has begun."""
+        async with asyncio.timeout(30):
+            while ts not in self.room.replies:
+                await asyncio.sleep(0.01)
+
     async def is_in(self, ts: str, state: TurnState, thread_ts: str = "1.0") -> Turn:
         async with asyncio.timeout(30):
             while (found := await self.turn(ts, thread_ts)).state is not state:
@@ -121,9 +127,7 @@ async def test_stop_elsewhere_also_stops_what_waits_for_a_place(make) -> None:
     await a.turns.submit(prompt("first", ts="1.0", thread_ts="1.0"))
     await a.runs("1.0")
     await b.turns.submit(prompt("second", ts="2.0", thread_ts="2.0"))
-    async with asyncio.timeout(30):
-        while "2.0" not in b.room.replies:
-            await asyncio.sleep(0.01)
+    await b.replies("2.0")
     assert await a.turns.stop("C1", "2.0")
     await b.is_in("2.0", TurnState.STOPPED, thread_ts="2.0")
     (end,) = await b.room.ends(1)
@@ -164,9 +168,7 @@ async def test_a_deletion_that_arrives_elsewhere_ends_what_waits_and_stops_what_
     await a.turns.submit(prompt("first", ts="1.0", thread_ts="1.0"))
     await a.runs("1.0")
     await b.turns.submit(prompt("second", ts="2.0", thread_ts="2.0"))
-    async with asyncio.timeout(30):
-        while "2.0" not in b.room.replies:
-            await asyncio.sleep(0.01)
+    await b.replies("2.0")
 
     await a.turns.amend("C1", "2.0", "2.0", None)
     await b.turns.amend("C1", "1.0", "1.0", None)
@@ -244,9 +246,7 @@ async def test_what_another_replica_took_before_its_turn_came_is_told_so(make) -
     await a.turns.submit(prompt("first", ts="1.0", thread_ts="1.0"))
     await a.runs("1.0")
     await b.turns.submit(prompt("second", ts="2.0", thread_ts="2.0"))
-    async with asyncio.timeout(30):
-        while "2.0" not in b.room.replies:
-            await asyncio.sleep(0.01)
+    await b.replies("2.0")
     assert await a.ledger.runs.take_in((await b.turn("2.0", "2.0")).id, "A")
     (end,) = await b.room.ends(1)
     assert (end.outcome, end.reason) == (Outcome.ANSWERED, ELSEWHERE)
