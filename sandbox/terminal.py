@@ -1,13 +1,24 @@
-"""A Slack thread printed in a terminal as it grows.
+"""A Slack thread in a terminal: printed as it grows, and taken part in.
 
 Slack shows a message that changes in place; a terminal that scrolls cannot. So a line is printed once, when it can no
 longer grow: when another line has come below it, or when the reply is complete.
 """
 
+import asyncio
+import re
 import sys
 from typing import Any, TextIO
 
+from sandbox.surroundings import ADA, Surroundings
+
 WORKING = "⏳"  # the bot's last line while it works
+PROPOSES = "I propose an action"  # in the last lines of an answer that ends in a proposal
+APPROVE = "proposal_approve"
+"""The button of a proposal's card, by its action id."""
+VERDICT = re.compile(r"^(RECOVERED|NOT RECOVERED|INCONCLUSIVE): ", re.MULTILINE)
+ANSWERS_AFTER = 2  # to a decision: what ran, and what its verdict means
+ANSWER_TIMEOUT = 300.0  # seconds; the real model may take minutes
+LOOK_EVERY = 0.2  # seconds
 
 
 class ThreadPrinter:
@@ -48,3 +59,81 @@ def is_complete(message: dict[str, Any]) -> bool:
     """Whether a reply of the bot has its last line: the footer that counts its tool calls."""
     text = message.get("markdown") or message.get("text", "")
     return WORKING not in text and "tool call" in text.rstrip().splitlines()[-1] if text.strip() else False
+
+
+def has_button(message: dict[str, Any], action_id: str) -> bool:
+    """Whether a message shows a button now."""
+    elements = (element for block in message["blocks"] for element in block.get("elements", []))
+    return any(element.get("action_id") == action_id for element in elements)
+
+
+def text_of(message: dict[str, Any]) -> str:
+    """What a message says."""
+    return str(message.get("markdown") or message.get("text", ""))
+
+
+class Telling:
+    """A thread that is printed, with somebody who takes part in it.
+
+    Args:
+        around: where it is.
+        ts: the message that began it.
+    """
+
+    def __init__(self, around: Surroundings, ts: str) -> None:
+        self.ts = ts
+        self.proposed = False
+        """Whether the answer that was followed ended in a proposal."""
+        self._before = 0
+        self._around = around
+        self._printer = ThreadPrinter(around.names())
+
+    async def look(self) -> list[dict[str, Any]]:
+        """Print what is new; gives all messages but the first."""
+        messages = await self._around.thread(self.ts)
+        for message in messages:
+            self._printer.show(message)
+        return [message for message in messages if message["ts"] != self.ts]
+
+    async def say(self, words: str) -> None:
+        """Ada writes in the thread."""
+        await self._around.say(words, thread_ts=self.ts)
+
+    async def follow(self) -> str:
+        """Print until the bot's answer is complete, and with it the card where it proposes something; gives its words.
+
+        Raises:
+            TimeoutError: it is not, in the end.
+        """
+        async with asyncio.timeout(ANSWER_TIMEOUT):
+            while True:
+                replies = await self.look()
+                answers = [reply for reply in replies if is_complete(reply)]
+                said = "\n".join(map(text_of, replies))
+                self.proposed = PROPOSES in said
+                if answers and (not self.proposed or any(has_button(reply, APPROVE) for reply in replies)):
+                    return said
+                await asyncio.sleep(LOOK_EVERY)
+
+    async def approve(self) -> None:
+        """Ada clicks Approve on the card."""
+        replies = await self.look()
+        (card,) = [reply for reply in replies if has_button(reply, APPROVE)]
+        self._before = sum(map(is_complete, replies))
+        print(f"\n  ({ADA} clicks Approve)", flush=True)
+        await self._around.click(card, APPROVE)
+
+    async def verdict(self) -> str:
+        """Print until code has compared the figures, and the bot has said what it makes of that; gives the verdict.
+
+        Raises:
+            TimeoutError: it has not, in the end.
+        """
+        async with asyncio.timeout(ANSWER_TIMEOUT):
+            while True:
+                replies = await self.look()
+                found = next(filter(None, (VERDICT.search(text_of(reply)) for reply in replies)), None)
+                answered = sum(map(is_complete, replies)) - self._before
+                if found and answered >= ANSWERS_AFTER:
+                    return found[1]
+                await asyncio.sleep(LOOK_EVERY)

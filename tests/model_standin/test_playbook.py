@@ -94,7 +94,7 @@ def test_a_healthy_fleet_gets_nothing_is_wrong_after_a_second_look() -> None:
     assert "**Verdict:** nothing is wrong now" in answer
     assert "api-server OK: error rate 0 %" in answer
     assert "DB_POOL_SIZE" not in answer
-    assert thread.called == ["get_service_health", "get_alerts", "query_metrics", "get_recent_deployments"]
+    assert thread.called == ["get_service_health", "get_alerts", "query_metrics", "get_recent_deployments", "get_logs"]
 
 
 def test_the_cause_follows_the_results_and_not_the_question() -> None:
