@@ -75,6 +75,6 @@ SHOP_CALLS = {"web": ["cart", "users"], "cart": ["stock"], "users": [], "stock":
 SHOP_OWN = {"web": 0.02, "cart": 0.03, "users": 0.01, "stock": 0.015}
 
 
-def shop(kind: Kind = "latency", **broken: float) -> System:
+def shop(kind: Kind = "latency", /, **broken: float) -> System:
     own = SHOP_OWN if kind == "latency" else dict.fromkeys(SHOP_OWN, 0.001)
     return System(SHOP_CALLS, own, broken, kind=kind)

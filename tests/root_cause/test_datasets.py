@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from sre_bot.settings import ROOT
 from tests.root_cause.systems import ONSET, PAST, SHOP_CALLS, SINCE, START, STEP, shop
 
 
-def write(path: Path, kind: str = "latency", first: int = 0, last: int = PAST + SINCE, **broken: float) -> Path:
+def write(path: Path, kind: str = "latency", /, first: int = 0, last: int = PAST + SINCE, **broken: Any) -> Path:
     observed = shop("latency" if kind == "latency" else "errors", **broken).observe()
     lines = [
         ",".join(
