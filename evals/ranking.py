@@ -45,6 +45,7 @@ async def rank_once(scenario: Scenario, prometheus: str) -> Ranked:
     catalog = load_catalog(CONFIG)
     source = Prometheus(PrometheusSettings(PROMETHEUS_URL=prometheus))
     try:
+        await source.query("1")  # the connection is there before anything is timed, as in a tool process
         began = time.monotonic()
         text = await RootCauses(catalog, source).rank_suspects()
         seconds = time.monotonic() - began

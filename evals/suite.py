@@ -125,7 +125,7 @@ SCENARIOS = (
         "latency",
         SLOW,
         (
-            Order(None, {"hidden": ["http_requests_total{payment-svc}", "http_request_duration", "container_cpu"]}),
+            Order(None, {"hidden": ["{payment-svc}", "container_cpu_usage_ratio"]}),
             Order("payment-svc", {"extra_ms": 900.0}),
         ),
         hides="payment-svc",

@@ -60,7 +60,7 @@ class Faults:
     Attributes:
         surge: times the usual load.
         database_factor: times that a query's work takes.
-        hidden: series that are not shown, as `metric{service}` or `metric` alone, by the beginning of their names.
+        hidden: series that are not shown: by metric, by `metric{service}`, or of a whole service by `{service}`.
     """
 
     surge: float = 1.0
@@ -76,7 +76,7 @@ class Faults:
             yield metric
 
     def _hides(self, name: str, service: str) -> bool:
-        return any(f"{name}{{{service}}}".startswith(hidden) or hidden == f"{{{service}}}" for hidden in self.hidden)
+        return not {name, f"{name}{{{service}}}", f"{{{service}}}"}.isdisjoint(self.hidden)
 
 
 def set_fields(target: ServiceFault | Faults, order: dict[str, Any]) -> None:

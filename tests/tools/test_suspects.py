@@ -192,7 +192,7 @@ async def test_a_prometheus_that_does_not_answer_is_an_error(catalog: Catalog, s
         ({"symptom": "smell"}, "symptom"),
     ],
 )
-async def test_arguments_that_make_no_sense_are_refused(catalog: Catalog, arguments: dict[str, str], words: str):
+async def test_arguments_that_make_no_sense_are_refused(catalog: Catalog, arguments: dict[str, Any], words: str):
     text, failed = await ask(catalog, Shop(), **arguments)
     assert failed
     assert words in text
