@@ -26,7 +26,7 @@ from sandbox.processes import NotReady
 from sandbox.stack import QUICKLY, real_model_environment
 from sre_bot.errors import BackendError
 
-AT_ONCE = 4
+AT_ONCE = 3
 Result = tuple[Scenario, Ranked | None, Report | None, str]
 
 

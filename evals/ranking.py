@@ -8,6 +8,7 @@ from evals.scenario import Scenario
 from sandbox.stack import CONFIG
 from sre_bot.catalog import Catalog, load_catalog
 from sre_bot.clients.prometheus import Prometheus
+from sre_bot.errors import BackendError
 from sre_bot.root_cause import choice  # noqa: F401  (numpy is loaded before anything is timed)
 from sre_bot.settings import PrometheusSettings
 from sre_bot.tools.observability import Observability
@@ -47,13 +48,21 @@ async def rank_once(scenario: Scenario, prometheus: str) -> Ranked:
     try:
         await source.query("1")  # the connection is there before anything is timed, as in a tool process
         began = time.monotonic()
-        text = await RootCauses(catalog, source).rank_suspects()
+        text = await _ask(RootCauses(catalog, source))
         seconds = time.monotonic() - began
         without = await _read_by_hand(catalog, source)
     finally:
         await source.aclose()
     place, right = judge(scenario, text)
     return Ranked(place, right, seconds, len(text), without, text)
+
+
+async def _ask(tool: RootCauses) -> str:
+    """The tool's answer; an error is an answer too, as it is for a model."""
+    try:
+        return await tool.rank_suspects()
+    except BackendError as error:
+        return str(error)
 
 
 def judge(scenario: Scenario, text: str) -> tuple[int, bool]:

@@ -54,7 +54,7 @@ SCENARIOS = (
         ("api-server",),
         "slow statement",
         re.compile(r"quer|DB_QUERY_MS|statement", re.IGNORECASE),
-        settings={"DB_QUERY_MS": "180"},
+        settings={"DB_QUERY_MS": "150"},
         reason="orders by date, without the index",
         hides="api-server",
     ),
@@ -106,7 +106,7 @@ SCENARIOS = (
     ),
     Scenario("auth-svc is dead", ("auth-svc",), "down", DOWN, (Order("auth-svc", {"dead": True}),), hides="auth-svc"),
     Scenario(
-        "slow database", ("postgres",), "latency", SLOW, (Order(None, {"database_factor": 6.0}),), hides="postgres"
+        "slow database", ("postgres",), "latency", SLOW, (Order(None, {"database_factor": 2.2}),), hides="postgres"
     ),
     Scenario(
         "two faults at once",

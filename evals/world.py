@@ -53,10 +53,10 @@ class World(Stack):
 
 
 @asynccontextmanager
-async def broken(world: World, scenario: Scenario) -> AsyncIterator[None]:
-    """Let a started world break as the scenario says, wait, and keep it so for the block."""
+async def broken(world: World, scenario: Scenario, healthy: float = HEALTHY_S) -> AsyncIterator[None]:
+    """Let a started world be healthy for a while, break as the scenario says, and stay so for the block."""
     if scenario.past is None:
-        await asyncio.sleep(HEALTHY_S)
+        await asyncio.sleep(healthy)
     if scenario.settings:
         await world.deploy(scenario.author, scenario.reason, **scenario.settings)
     tasks = [asyncio.create_task(_break(world, scenario))]

@@ -129,7 +129,9 @@ def _snap(times: Floats, level: Floats, step: float, told: float) -> float:
     before = min(SEARCH_S, 0.75 * (told - times[0])) if len(times) else 0.0
     candidates = np.flatnonzero((times + step > told - before) & (times <= told + AHEAD_S) & np.isfinite(level))
     usual = spread(level[times + step <= told - before])
-    best, onset = WORTH_SNAPPING * usual, told
+    # Of a time that is now there are no rows since: the newest ones are asked about instead.
+    newest = float(times[-FEWEST_ROWS]) if len(times) >= FEWEST_ROWS else told
+    best, onset = WORTH_SNAPPING * usual, min(told, newest)
     for number in candidates:
         recent = np.flatnonzero((times < times[number]) & (times >= times[number] - BASELINE_S) & np.isfinite(level))
         if not len(recent):

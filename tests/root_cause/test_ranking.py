@@ -171,3 +171,12 @@ def test_two_hundred_services_take_a_bounded_time():
     ranking = rank(observed, {**graph, names[-1]: [names[0]]}, names[0], ONSET)
     assert time.process_time() - began < 5.0
     assert len(ranking.suspects) == 200
+
+
+def test_a_time_that_is_now_is_answered_from_the_newest_rows():
+    now = ONSET + SINCE * STEP
+    healthy = rank(shop().observe(), SHOP_CALLS, "web", now)
+    assert healthy.target_change is not None
+    assert healthy.target_change.known
+    assert healthy.verdict == "none"
+    assert rank(shop(stock=0.4).observe(), SHOP_CALLS, "web", now).suspects[0].service == "stock"
