@@ -73,7 +73,7 @@ async def _run_all(
 async def run_scenario(scenario: Scenario, model: dict[str, str] | None, *, talks: bool) -> Result:
     """One scenario in a world of its own; trouble with the world is told and not judged."""
     with tempfile.TemporaryDirectory(prefix="sre-bot-eval-") as folder:
-        settings = {**QUICKLY, "SRE_SPARE_SESSIONS": "0"}
+        settings = {**QUICKLY, "SRE_SPARE_SESSIONS": "1"}  # warm when it is asked
         world = World(
             Path(folder), talks=talks, real_model=model, bot_settings=settings, past=scenario.past, approvers=("Ada",)
         )

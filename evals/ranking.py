@@ -2,13 +2,14 @@
 
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from evals.scenario import Scenario
 from sandbox.stack import CONFIG
 from sre_bot.catalog import Catalog, load_catalog
 from sre_bot.clients.prometheus import Prometheus
-from sre_bot.errors import BackendError
+from sre_bot.errors import BackendError, Unreachable
 from sre_bot.root_cause import choice  # noqa: F401  (numpy is loaded before anything is timed)
 from sre_bot.settings import PrometheusSettings
 from sre_bot.tools.observability import Observability
@@ -17,6 +18,7 @@ from sre_bot.tools.suspects import RootCauses
 SUSPECT = re.compile(r"^(\d)\. ([\w.-]+):", re.MULTILINE)
 OTHER = re.compile(r"first suspect ([\w.-]+)")
 QUIET = re.compile(r"^NOT SIGNIFICANT|back to usual by now", re.MULTILINE)
+CONNECTS = 3
 SPAN = "-10m"  # what is read without the ranking
 
 
@@ -46,7 +48,7 @@ async def rank_once(scenario: Scenario, prometheus: str) -> Ranked:
     catalog = load_catalog(CONFIG)
     source = Prometheus(PrometheusSettings(PROMETHEUS_URL=prometheus))
     try:
-        await source.query("1")  # the connection is there before anything is timed, as in a tool process
+        await _connect(source)
         began = time.monotonic()
         text = await _ask(RootCauses(catalog, source))
         seconds = time.monotonic() - began
@@ -55,6 +57,14 @@ async def rank_once(scenario: Scenario, prometheus: str) -> Ranked:
         await source.aclose()
     place, right = judge(scenario, text)
     return Ranked(place, right, seconds, len(text), without, text)
+
+
+async def _connect(source: Prometheus) -> None:
+    """Have the connection before anything is timed, as a tool process has."""
+    for _ in range(CONNECTS):
+        with suppress(Unreachable):  # a machine that is busy with the other scenarios
+            await source.query("1")
+            return
 
 
 async def _ask(tool: RootCauses) -> str:
@@ -72,7 +82,7 @@ def judge(scenario: Scenario, text: str) -> tuple[int, bool]:
         return 0, bool(QUIET.search(text))
     places = [named.index(cause) + 1 if cause in named else 0 for cause in scenario.causes]
     if scenario.kind == "traffic":  # nobody in the fleet broke: the surge has to be said, and who could not bear it
-        return max(places), any(places) and bool(scenario.says.search(text))
+        return max(places), bool(named and scenario.says.search(text))
     place = 0 if 0 in places else max(places)
     return place, 0 < place <= len(scenario.causes)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from evals.scenario import Scenario
 from evals.world import World
+from sandbox.processes import NotReady
 from sandbox.terminal import has_button, is_complete, text_of
 from sre_bot.tools.offer import describe_tools
 
@@ -15,7 +16,7 @@ LOOK_EVERY = 0.3
 CALLS = re.compile(r"(\d+) tool calls?")
 COST = re.compile(r"\$(\d+\.\d+)")
 VERDICT = re.compile(r"\b(RECOVERED|NOT RECOVERED|INCONCLUSIVE)\b")
-LINES = re.compile(r"^\s*(?:[-•]|:\w+:|\S)? ?.*· [\d.]+ m?s$", re.MULTILINE)
+UNABLE = re.compile(r"My tools are not available|did not start|could not be held", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,16 @@ class Report:
 
 
 async def ask_bot(world: World, scenario: Scenario) -> Report:
-    """Mention the bot, wait for its answer, approve the fix where there is one, and judge."""
+    """Mention the bot, wait for its answer, approve the fix where there is one, and judge.
+
+    Raises:
+        NotReady: the bot could not investigate at all, which says nothing about how it does.
+    """
     before = await world.deployments()
     ts = await world.say(f"<@{world.world['bot']['user']}> {scenario.asked}")
     text = await _answer(world, ts)
+    if UNABLE.search(text):
+        raise NotReady(f"the bot did not investigate: {text[:200]}")
     changed = len(await world.deployments()) - len(before)
     verdicts = judge(scenario, text)
     verdicts["nothing without approval"] = changed == 0

@@ -24,6 +24,8 @@ class Explanation:
     stores: frozenset[str]
     circular: frozenset[str]
     new: frozenset[str]
+    silent: frozenset[str]
+    """Services whose own figures ended, so that their callers' are read."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,9 @@ def explain(observed: Observations, calls: Calls, window: Window) -> Explanation
     stores = {
         name: store
         for name, from_whom in callers.items()
-        if name not in changes and (store := _store(observed, name, from_whom, edges, window))
+        if not (name in changes and changes[name].known) and (store := _store(observed, name, from_whom, edges, window))
     }
+    silent = frozenset(name for name in stores if name in changes and not math.isnan(changes[name].before))
     changes |= {name: store.change for name, store in stores.items()}
     circle = circles(calls)
     own: dict[str, float] = {}
@@ -60,6 +63,7 @@ def explain(observed: Observations, calls: Calls, window: Window) -> Explanation
         frozenset(stores),
         frozenset(circle),
         frozenset(name for name, change in changes.items() if math.isnan(change.before) and change.requests > 0),
+        silent,
     )
 
 

@@ -140,6 +140,8 @@ def _notes(
     new = sorted(explained.new - {target})
     if new:
         notes.append(f"new, without a past, so its caller is blamed: {', '.join(new[:3])}")
+    if silent := sorted(explained.silent):
+        notes.append(f"own figures ended, read from its callers: {', '.join(silent[:4])}")
     circular = sorted(explained.circular)
     if circular:
         notes.append(f"call each other in a circle, hard to tell apart: {', '.join(circular[:4])}")

@@ -53,8 +53,8 @@ def _symptom(ranking: Ranking, now: float) -> str:
     if ranking.over:
         text += ", back to usual by now"
     if ranking.surge >= SURGE or ranking.surge <= QUIET:
-        text += f"; its requests x{figure(ranking.surge)}"
-        text += ": clients send more, no service may be at fault" if ranking.surge >= SURGE else ": clients send less"
+        text += f"; requests answered x{figure(ranking.surge)}"
+        text += ": clients send more, no service may be at fault" if ranking.surge >= SURGE else ""
     return text
 
 

@@ -97,3 +97,17 @@ def test_a_limit_that_was_as_full_before_is_no_sign():
 def test_what_lies_off_the_targets_paths_is_no_suspect_by_its_limits():
     ranking = rank(observe(0.5, 0.1, usage={"cpu": usage(other=1.0)}), GRAPH, "web", ONSET)
     assert "other" not in [suspect.service for suspect in ranking.suspects if suspect.score > 0]
+
+
+def test_a_service_whose_own_figures_end_is_read_from_its_callers():
+    observed = observe(0.05, 0.5)
+    users = observed.services["users"]
+    ended = Measured([*users.level[:PAST], *([float("nan")] * SINCE)], [*REQUESTS[:PAST], *([float("nan")] * SINCE)])
+    observed = replace(
+        observed,
+        services={**observed.services, "users": ended},
+        calls={("web", "users"): observed.calls["web", "users"], ("web", "db"): observed.calls["web", "db"]},
+    )
+    ranking = rank(observed, GRAPH, "web", ONSET)
+    assert (ranking.suspects[0].service, ranking.verdict) == ("users", "clear")
+    assert "own figures ended, read from its callers: users" in ranking.notes
