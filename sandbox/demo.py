@@ -98,7 +98,7 @@ class Demo:
         print("\nThe root cause was found." if found else "\nThe root cause was not found in the answer.")
         if self._story.heals and telling.proposed:
             await telling.approve()
-            print("\nThe figures are compared when the rates have had their minute …", flush=True)
+            print("\n  (The figures are compared when the rates have had their minute …)", flush=True)
             verdict = await telling.verdict()
             print(f"\n{verdict}")
             found = found and verdict == "RECOVERED"
