@@ -87,9 +87,9 @@ class Surroundings:
         return list((await self.look(self.slack, "thread", channel=self.channel, ts=ts))["messages"])
 
     async def cards(self) -> list[dict[str, Any]]:
-        """What bots have at the channel's top level."""
+        """What bots have at the channel's top level, for everybody to see."""
         found = (await self.look(self.slack, "channel", channel=self.channel))["messages"]
-        return [message for message in found if message["bot"]]
+        return [message for message in found if message["bot"] and "ephemeral_to" not in message]
 
     async def subscribe_to_pages(self, url: str, **faults: Any) -> None:  # noqa: ANN401  (JSON)
         """Let PagerDuty deliver signed events to a bot's webhook; `duplicates`, `shuffle` and `seed` if given."""
