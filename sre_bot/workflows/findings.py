@@ -10,7 +10,8 @@ from sre_bot.incidents.model import Turn, TurnState
 LINE = 300  # characters of one part
 
 _PART = re.compile(
-    r"^(?:[^\w\n]|_)*(?P<name>root cause|cause|verdict|impact|confidence|what changed|next step)[\W_]+(?P<words>.+)$",
+    r"^(?:[^\w\n]|_)*(?P<name>root cause|cause|verdict|impact|confidence|what changed|next step)"
+    r"[ \t]*[*_:\n-][\s*_:>-]*(?P<words>\S.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
 VERDICTS = ("verdict", "root cause", "cause")
