@@ -176,7 +176,10 @@ class CaseWork:
         return await self._ledger.turns_of(thread.id) if thread else []
 
     async def _card(self, case_id: int) -> Card:
-        case = await self._case(case_id)
+        return await self.describe(await self._case(case_id))
+
+    async def describe(self, case: Case) -> Card:
+        """What people see of a case; raises LedgerError."""
         service = self._catalog.services.get(case.first.service)
         sources = {each.source for each in case.incidents if each.open}
         return Card(
