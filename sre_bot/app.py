@@ -35,6 +35,7 @@ from sre_bot.incidents.ledger import Ledger
 from sre_bot.settings import Settings, load_settings, read_environment
 from sre_bot.slack import listeners
 from sre_bot.slack.approvers import Approvers
+from sre_bot.slack.attachments import Attachments
 from sre_bot.slack.board import SlackBoard
 from sre_bot.slack.cards import incident, proposal, reply
 from sre_bot.slack.files import Files
@@ -148,7 +149,8 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         sources = await _sources(settings, stack)
         outbox = Outbox(web, settings.slack.pace)
         streams = Streams(web, outbox, identity["user_id"], settings.slack.pace)
-        replies = Replies(outbox, Files(web, outbox), streams, settings.slack.stream_mode)
+        files = Files(web, outbox)
+        replies = Replies(outbox, files, streams, settings.slack.stream_mode)
         flows = assemble_flows(
             settings,
             catalog,
@@ -156,6 +158,7 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
             agent,
             SlackPeople(outbox, ThreadReader(web, identity["user_id"]), ledger, replies),
             SlackBoard(outbox),
+            Attachments(files, outbox),
             Approvers(web, settings.approvals.approvers),
             sources.metrics,
             frozenset(sources.silencers),
@@ -195,6 +198,7 @@ async def _open(flows: Flows, agent: AgentParts, stack: AsyncExitStack) -> None:
     """
     stack.push_async_callback(flows.lease.close)
     await flows.lease.join()
+    stack.push_async_callback(agent.hand.close)  # what the engine began with it comes to its end
     stack.push_async_callback(flows.engine.close)
     await flows.engine.open()
     agent.pool.start()

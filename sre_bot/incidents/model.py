@@ -110,7 +110,7 @@ UNDECIDED_OR_UNDONE = frozenset().union(*APPROVAL_PREDECESSORS.values())
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A call that the model wants to make.
+    """A call that the model wants to make, or with `rolls_back` the one that takes an earlier act of that number back.
 
     `tool` is the tool's own name, without the MCP server's prefix; `file_hash` is that of the file which the call would
     change, as it was when the proposal was made: the change is void once the file is another.
@@ -125,13 +125,16 @@ class Proposal:
     channel: str = ""
     thread_ts: str = ""
     plan: Plan = NO_PLAN
+    rolls_back: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
     """One proposed call and what became of it; `decided_by` is Slack's id of a person.
 
-    `applied` says that the agent has read the decision, so that its conversation may go on.
+    `applied` says that the agent has read the decision, so that its conversation may go on. `rolls_back` is the number
+    of the act that this one takes back, which is no call of the model's: no conversation waits for it. `chart` is
+    Slack's id of the picture that goes with the verdict.
     """
 
     id: int
@@ -158,6 +161,8 @@ class Approval:
     before: Mapping[str, float]
     verdict: str
     applied: bool
+    rolls_back: int | None = None
+    chart: str = ""
 
 
 @dataclass(frozen=True, slots=True)
