@@ -11,8 +11,9 @@ A turn is one prompt and what became of it. Every turn ends in exactly one of th
 
 It goes back to queued when the process that ran it died or was shut down: it is begun again, here or elsewhere.
 
-An approval is one change that the model proposed. Nothing runs but by the arrows from `approved` to `consumed`, each of
-which one process goes once; whatever is left behind by a crash therefore says how far it came:
+An approval is one change that the model proposed, or the way back from one, which code sealed. Nothing runs but by the
+arrows from `approved` to `consumed`, each of which one process goes once; whatever is left behind by a crash therefore
+says how far it came:
 
     proposed ─▶ pending ─┬─▶ approved ─▶ executing ─▶ consumed ─┬─▶ succeeded
        │          │      │      │            │                  └─▶ failed
@@ -163,6 +164,11 @@ class Approval:
     applied: bool
     rolls_back: int | None = None
     chart: str = ""
+
+    @property
+    def act(self) -> int:
+        """Number of the act on whose card it is shown: its own, or the one that it takes back."""
+        return self.rolls_back or self.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ class Proposals:
             await self._see_to(approval, "card")
             left = (approval.expires_at - datetime.now(UTC)).total_seconds() + 1
             key = f"act:{approval.id}:expiry"
-            await self._engine.start(ACT, approval.id, key=key, partition=str(approval.id), delay=max(1.0, left))
+            await self._engine.start(ACT, approval.id, key=key, partition=str(approval.act), delay=max(1.0, left))
 
     async def holds_up(self, channel: str, thread_ts: str) -> str:
         """Why a thread's conversation may not go on with something else now; empty where it may."""
@@ -182,7 +182,7 @@ class Proposals:
         if first and before:  # whoever comes second may have sampled after the change
             await self._keep(approval_id, before)
         # The workflow is what makes sure; whoever clicked need not wait until the engine looks at its queue.
-        await self._engine.start(ACT, approval_id, key=f"act:{approval_id}", partition=str(approval_id))
+        await self._engine.start(ACT, approval_id, key=f"act:{approval_id}", partition=str(approval.act))
         self._seal.decided(approval.tool_use_id)
         await self._go_on(await self._get(approval_id))
         done = "approved; it runs now" if approve else "rejected"
@@ -265,7 +265,7 @@ class Proposals:
         return ProposalCard(approval, await self._electorate.words(), decider, way_back)
 
     async def _see_to(self, approval: Approval, why: str) -> None:
-        await self._engine.start(ACT, approval.id, key=f"act:{approval.id}:{why}", partition=str(approval.id))
+        await self._engine.start(ACT, approval.id, key=f"act:{approval.id}:{why}", partition=str(approval.act))
 
     async def _expire(self, approval: Approval, reason: str) -> None:
         try:

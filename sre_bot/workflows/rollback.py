@@ -101,14 +101,14 @@ class Rollbacks:
             if proposal is None:
                 return why
             found = await self._ledger.approvals.propose(proposal)
-        if found.state is not ApprovalState.PROPOSED:
-            return ""
-        if why := await self._attachments.file_proposal(found):
-            await self._ledger.approvals.move(found.tool_use_id, ApprovalState.EXPIRED, reason=why)
-            return f"No rollback is offered: {why}"
-        await self._ledger.approvals.move(found.tool_use_id, ApprovalState.PENDING)
+        if found.state is ApprovalState.PROPOSED:
+            if why := await self._attachments.file_proposal(found):
+                await self._ledger.approvals.move(found.tool_use_id, ApprovalState.EXPIRED, reason=why)
+                return f"No rollback is offered: {why}"
+            await self._ledger.approvals.move(found.tool_use_id, ApprovalState.PENDING)
         left = max(1.0, (found.expires_at - datetime.now(UTC)).total_seconds() + 1)
-        await self._engine.start(self._act, found.id, key=f"act:{found.id}:expiry", partition=str(found.id), delay=left)
+        key = f"act:{found.id}:expiry"
+        await self._engine.start(self._act, found.id, key=key, partition=str(found.act), delay=left)
         return ""
 
     async def schedule(self, approval: Approval) -> None:
@@ -124,9 +124,8 @@ class Rollbacks:
 
         async def tell(_tried: int) -> None:
             approval = await self._get(approval_id)
-            await self._engine.start(
-                self._act, approval_id, key=f"act:{approval_id}:outcome", partition=str(approval_id)
-            )
+            key = f"act:{approval_id}:outcome"
+            await self._engine.start(self._act, approval_id, key=key, partition=str(approval.act))
             await self._turns.ask(self._prompt(approval), Urgency.HIGH)
 
         await self._engine.step("execute", execute)

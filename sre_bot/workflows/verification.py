@@ -160,7 +160,7 @@ class Verifier:
 
     async def _tell(self, approval: Approval, _tried: int) -> None:
         key = f"act:{approval.id}:verdict"
-        await self._engine.start(ACT, approval.id, key=key, partition=str(approval.id))
+        await self._engine.start(ACT, approval.id, key=key, partition=str(approval.act))
         await self._turns.ask(await self._prompt(approval), Urgency.HIGH)
 
     async def _sample_if_possible(self, approval: Approval) -> dict[str, float] | None:
