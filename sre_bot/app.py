@@ -36,7 +36,7 @@ from sre_bot.settings import Settings, load_settings, read_environment
 from sre_bot.slack import listeners
 from sre_bot.slack.approvers import Approvers
 from sre_bot.slack.board import SlackBoard
-from sre_bot.slack.cards import incident, proposal, reply
+from sre_bot.slack.cards import closing, incident, proposal, reply
 from sre_bot.slack.files import Files
 from sre_bot.slack.membership import Membership
 from sre_bot.slack.outbox import Outbox, refusal
@@ -141,7 +141,8 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         identity = await _identify(web)
         ledger = await Ledger.open(settings.database_url)
         stack.push_async_callback(ledger.close)
-        agent = assemble_agent(settings, catalog, ledger)
+        approvers = Approvers(web, settings.approvals.approvers)
+        agent = assemble_agent(settings, catalog, ledger, approvers.name)
         stack.push_async_callback(agent.pool.close)
         boot = uuid4().hex
         place = Place("local" if ledger.single else f"{socket.gethostname()}:{boot}", boot, identity["team_id"])
@@ -156,7 +157,7 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
             agent,
             SlackPeople(outbox, ThreadReader(web, identity["user_id"]), ledger, replies),
             SlackBoard(outbox),
-            Approvers(web, settings.approvals.approvers),
+            approvers,
             sources.metrics,
             frozenset(sources.silencers),
             place,
@@ -170,6 +171,7 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
             app, Actions(ledger, flows.turns, sources.pager, sources.silencers, identity["team_id"]), door
         )
         proposal.register(app, flows.proposals, door)
+        closing.register(app, flows.closing, door)
         sockets = Sockets(app, settings.slack.app_token.get_secret_value())
         ready = Readiness(settings, ledger, sockets, flows.cases)
         listener = Listener(

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from sre_bot.agent.approvals import Seal
 from sre_bot.agent.options import AgentOptions
 from sre_bot.agent.pool import SessionPool
+from sre_bot.agent.records import Name, Recorder
 from sre_bot.catalog import Catalog
 from sre_bot.clients.env_files import EnvFiles
 from sre_bot.clients.prometheus import Prometheus
@@ -23,6 +24,7 @@ from sre_bot.workflows.approvals import Electorate, Proposals
 from sre_bot.workflows.budgets import Budgets
 from sre_bot.workflows.cases import CaseWork
 from sre_bot.workflows.circumstances import Circumstances
+from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.intake import Intake
 from sre_bot.workflows.lease import Lease
@@ -46,8 +48,18 @@ class AgentParts:
     planner: Planner
 
 
-def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger) -> AgentParts:
+async def _by_id(person: str) -> str:
+    return person
+
+
+def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger, name: Name = _by_id) -> AgentParts:
     """Build the agent's half.
+
+    Args:
+        settings: the bot's settings.
+        catalog: services and what depends on them.
+        ledger: the ledger.
+        name: names people in what is published; without it they are called by Slack's ids.
 
     Raises:
         CatalogError: policy.yaml or mcp.json cannot be used.
@@ -60,7 +72,7 @@ def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger) -> Agen
     policy = load_policy(config_dir, every)
     free = _free(specs, policy)
     planner = Planner(specs, catalog, EnvFiles(settings.tools.remediation.env_dir or config_dir))
-    seal = Seal(ledger, planner, policy, frozenset(writing), free)
+    seal = Seal(ledger, planner, policy, frozenset(writing), free, Recorder(ledger, name))
     options = AgentOptions(settings, sorted(free), ledger.transcripts, seal, load_further_servers(config_dir))
     pool = SessionPool(options, settings.run, settings.house, lambda name, given: _describe(specs, name, given))
     return AgentParts(pool, seal, planner)
@@ -75,6 +87,7 @@ class Flows:
     intake: Intake
     cases: CaseWork
     proposals: Proposals
+    closing: Closing
     lease: Lease
     retention: Retention
 
@@ -142,7 +155,9 @@ def assemble_flows(
         can_acknowledge="pd" in sources,
         silences=sources,
     )
-    verifier = Verifier(ledger, engine, metrics, catalog, turns, settings.verification, place.team)
+    tools = settings.tools
+    closing = Closing(ledger, turns, place.team, publishes=bool(tools.confluence), resolves=bool(tools.pagerduty))
+    verifier = Verifier(ledger, engine, metrics, catalog, turns, settings.verification, place.team, closing)
     proposals = Proposals(
         ledger,
         engine,
@@ -154,6 +169,7 @@ def assemble_flows(
         verifier,
         team=place.team,
         boot=place.boot,
+        closing=closing,
     )
     for part in (cases, verifier, proposals):
         part.define()
@@ -161,7 +177,7 @@ def assemble_flows(
     recovery = Recovery(ledger, people, turns, place.replica)
     lease = Lease(ledger.replicas, engine, recovery, place.replica, alone=ledger.single, inherited=proposals.open)
     retention = Retention(ledger, engine, settings.incidents.retention_days)
-    return Flows(turns, engine, intake, cases, proposals, lease, retention)
+    return Flows(turns, engine, intake, cases, proposals, closing, lease, retention)
 
 
 def load_further_servers(config_dir: Path) -> Mapping[str, Any]:

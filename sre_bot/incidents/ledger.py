@@ -17,6 +17,7 @@ from sre_bot.incidents.database import BUSY_TIMEOUT, Database
 from sre_bot.incidents.deliveries import Deliveries
 from sre_bot.incidents.model import PREDECESSORS, UNFINISHED, IllegalMove, Pruned, Thread, Turn, TurnEnd, TurnState
 from sre_bot.incidents.paging import Urgency
+from sre_bot.incidents.record import Records
 from sre_bot.incidents.replicas import Replicas
 from sre_bot.incidents.runs import Runs
 from sre_bot.incidents.tables import cases, deliveries, incidents, seen_events, threads, transcript_entries, turns
@@ -38,6 +39,7 @@ class Ledger:
         self.approvals = Approvals(database)
         self.deliveries = Deliveries(database)
         self.cases = Cases(database)
+        self.records = Records(database)
         self.replicas = Replicas(database)
         self.runs = Runs(database)
 

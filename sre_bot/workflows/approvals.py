@@ -13,7 +13,8 @@ from sre_bot.errors import BadRequest, LedgerError, SreBotError
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import Approval, ApprovalState, IllegalMove
 from sre_bot.incidents.paging import Urgency
-from sre_bot.tools.planning import Planner
+from sre_bot.tools.planning import RECORDED, Planner
+from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.people import Prompt, ProposalBoard, ProposalCard
 from sre_bot.workflows.turns import Turns
@@ -65,6 +66,7 @@ class Proposals:
         verification: compares figures; None where nothing is verified.
         team: id of the Slack workspace.
         boot: names this process's life.
+        closing: says what is offered after a recovery; None where nothing is.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Proposals:
         *,
         team: str,
         boot: str,
+        closing: Closing | None = None,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -91,6 +94,7 @@ class Proposals:
         self._verification = verification
         self._team = team
         self._boot = boot
+        self._closing = closing
 
     def define(self) -> None:
         """Make the workflow known to the engine."""
@@ -195,6 +199,10 @@ class Proposals:
                 await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.EXPIRED, reason=reason)
             await self._ledger.approvals.note(approval_id, applied=True)
             await self._see_to(approval, "outcome")
+            if approval.tool in RECORDED:  # what was offered is done: the cards that offer it say so no more
+                for each in await self._ledger.approvals.of_thread(approval.channel, approval.thread_ts):
+                    if each.verdict:
+                        await self._see_to(each, f"closed:{approval.id}")
         except LedgerError as error:
             log.error("what became of proposal %d is not shown yet: %s", approval_id, error)
 
@@ -229,7 +237,8 @@ class Proposals:
     async def _card(self, approval_id: int) -> ProposalCard:
         approval = await self._get(approval_id)
         decider = await self._electorate.name(approval.decided_by) if approval.decided_by else ""
-        return ProposalCard(approval, await self._electorate.words(), decider)
+        offer = await self._closing.button(approval) if self._closing and approval.verdict else ""
+        return ProposalCard(approval, await self._electorate.words(), decider, offer)
 
     async def _see_to(self, approval: Approval, why: str) -> None:
         await self._engine.start(ACT, approval.id, key=f"act:{approval.id}:{why}", partition=str(approval.id))

@@ -113,11 +113,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class ProposalCard:
-    """What a person is asked to decide on, who may, and who did; without `approvers` nobody may: the card says so."""
+    """What a person is asked to decide on, who may, and who did; without `approvers` nobody may: the card says so.
+
+    `offer` is what a button says that closes the incident out; empty where there is none.
+    """
 
     approval: Approval
     approvers: str
     decider: str
+    offer: str = ""
 
 
 class Board(Protocol):
@@ -151,6 +155,13 @@ class Decisions(Protocol):
 
     async def decide(self, approval_id: int, person: str, *, approve: bool, reason: str = "", thread: str = "") -> str:
         """Approve or reject a proposal, once; see `workflows.approvals.Proposals.decide`."""
+
+
+class ClosesOut(Protocol):
+    """Does what the button that closes an incident out asks for."""
+
+    async def close_out(self, approval_id: int, person: str) -> str:
+        """Ask the agent for the proposal; gives one sentence for whoever clicked. Raises SreBotError."""
 
 
 class Paging(Protocol):

@@ -20,6 +20,7 @@ from sre_bot.incidents.paging import Urgency
 from sre_bot.settings import VerificationSettings
 from sre_bot.tools.figures import measure
 from sre_bot.workflows.approvals import ACT
+from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.people import Prompt
 from sre_bot.workflows.turns import Turns
@@ -64,6 +65,7 @@ class Verifier:
         turns: tells the agent.
         settings: when to look.
         team: id of the Slack workspace.
+        closing: says what is offered after a recovery; None where nothing is.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Verifier:
         turns: Turns,
         settings: VerificationSettings,
         team: str,
+        closing: Closing | None = None,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -83,6 +86,7 @@ class Verifier:
         self._turns = turns
         self._settings = settings
         self._team = team
+        self._closing = closing
 
     def define(self) -> None:
         """Make the workflow known to the engine."""
@@ -122,7 +126,8 @@ class Verifier:
             approval = await self._ledger.approvals.get(approval_id)
             if approval:
                 await self._engine.start(ACT, approval_id, key=f"act:{approval_id}:verdict", partition=str(approval_id))
-                await self._turns.ask(self._prompt(approval), Urgency.HIGH)
+                offer = await self._closing.words(approval) if self._closing else ""
+                await self._turns.ask(self._prompt(approval, offer), Urgency.HIGH)
 
         await self._engine.step("look", look)
         await self._engine.step("tell", tell)
@@ -158,12 +163,11 @@ class Verifier:
                 rows.append(f"{service} {signal.title}: {was} → {now}")
         return rows
 
-    def _prompt(self, approval: Approval) -> Prompt:
+    def _prompt(self, approval: Approval, offer: str) -> Prompt:
         text = (
             f"Code has compared the figures before and after proposal #{approval.id} ({approval.plan.summary}):\n"
-            f"{approval.verdict}\nSay in one or two sentences what that means. If it has RECOVERED, offer to publish "
-            "the post-mortem and to resolve the PagerDuty incident where there is one; if not, say what to look at "
-            "next. This verdict is not yours to change."
+            f"{approval.verdict}\nSay in one or two sentences what that means; where it has not RECOVERED, say what to "
+            f"look at next. This verdict is not yours to change. {offer}".rstrip()
         )
         return Prompt(self._team, approval.channel, approval.thread_ts, f"verdict:{approval.id}", "", text)
 

@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from sre_bot.errors import SreBotError
 from sre_bot.incidents.model import Approval, ApprovalState
+from sre_bot.slack.cards import closing
 from sre_bot.slack.listeners import Door
 from sre_bot.slack.mrkdwn import NOTIFICATION_LIMIT, literal, plain, to_mrkdwn
 from sre_bot.slack.wording import cut, date, one_line
@@ -167,6 +168,7 @@ def _ending(card: ProposalCard) -> Iterator[Block]:
     yield _section(f"*{WORDS[approval.state]}*{by}{why}")
     yield from _labelled("What it did", approval.outcome[:PART])
     yield from _labelled("What the figures say", approval.verdict)
+    yield from closing.offer(card)
 
 
 def _approve(approval: Approval) -> Block:
