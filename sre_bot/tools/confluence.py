@@ -86,7 +86,7 @@ class Postmortems:
         *,
         recorded: Mapping[str, str] | None = None,
     ) -> str:
-        """Publish a blameless post-mortem (Markdown), once a person agreed. Safe to repeat."""
+        """Publish a blameless post-mortem (Markdown) once a person agreed, and resolve its incident. Safe to repeat."""
         if not recorded and not timeline.strip():
             raise BadRequest("timeline is empty, and nothing is recorded here to take it from. Nothing was published.")
         sections = {

@@ -91,9 +91,18 @@ async def _resolve(pager: Resolver, reference: str, note: str) -> str:
             await pager.add_note(found.id, note)
             if found.status == "resolved":
                 return f"PagerDuty #{found.number} ({found.id}) was resolved already; the link is in its notes."
-            await pager.set_status(found.id, "resolved")
+            await _set_resolved(pager, found.id)
             return f"PagerDuty #{found.number} ({found.id}) is resolved, with the link in its notes."
     except TimeoutError as error:
         raise BackendError(
             f"PagerDuty gave no answer within {PATIENCE:.0f} s; whether it is done is unknown."
         ) from error
+
+
+async def _set_resolved(pager: Resolver, identity: str) -> None:
+    try:
+        await pager.set_status(identity, "resolved")
+    except Refused:
+        # Monitoring, or a person, may have resolved it in between, and PagerDuty refuses to do it again.
+        if (await pager.find_incident(identity)).status != "resolved":
+            raise

@@ -13,7 +13,7 @@ from sre_bot.errors import BadRequest, LedgerError, SreBotError
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import Approval, ApprovalState, IllegalMove
 from sre_bot.incidents.paging import Urgency
-from sre_bot.tools.planning import RECORDED, Planner
+from sre_bot.tools.planning import Planner
 from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.people import Prompt, ProposalBoard, ProposalCard
@@ -199,10 +199,9 @@ class Proposals:
                 await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.EXPIRED, reason=reason)
             await self._ledger.approvals.note(approval_id, applied=True)
             await self._see_to(approval, "outcome")
-            if approval.tool in RECORDED:  # what was offered is done: the cards that offer it say so no more
-                for each in await self._ledger.approvals.of_thread(approval.channel, approval.thread_ts):
-                    if each.verdict:
-                        await self._see_to(each, f"closed:{approval.id}")
+            for each in await self._ledger.approvals.of_thread(approval.channel, approval.thread_ts):
+                if each.verdict:  # what its card offers may be done by now
+                    await self._see_to(each, f"after:{approval.id}")
         except LedgerError as error:
             log.error("what became of proposal %d is not shown yet: %s", approval_id, error)
 

@@ -17,8 +17,27 @@ VERDICT = "RECOVERED: no threshold is breached any more\napi-server Error rate (
 def turn(seconds: float, name: str, answer: str = "", took: float = 60, **facts: Any) -> Turn:
     """A turn that was asked for at a moment and answered a minute later."""
     made = Turn(
-        *(uuid4(), 1, "C1", "1.0", name, "", "What broke?", TurnState.ANSWERED, at(seconds), at(seconds)),
-        *(at(seconds + took), "", answer, (), None, None, 0, "", 1, Urgency.HIGH, False),
+        id=uuid4(),
+        thread_id=1,
+        channel="C1",
+        thread_ts="1.0",
+        prompt_ts=name,
+        author="",
+        prompt="What broke?",
+        state=TurnState.ANSWERED,
+        created_at=at(seconds),
+        started_at=at(seconds),
+        ended_at=at(seconds + took),
+        reason="",
+        answer=answer,
+        reply_ts=(),
+        cost_usd=None,
+        duration_ms=None,
+        tool_calls=0,
+        owner="",
+        attempts=1,
+        urgency=Urgency.HIGH,
+        stop_requested=False,
     )
     return replace(made, **facts)
 

@@ -61,7 +61,7 @@ class House:
                     if any(
                         each.get("action_id") == action for b in message["blocks"] for each in b.get("elements", [])
                     ):
-                        return message
+                        return dict(message)
                 await asyncio.sleep(0.2)
 
     async def seen(self, ts: str, *words: str, patience: float = 120) -> str:
@@ -151,7 +151,10 @@ async def test_a_page_ends_in_a_resolved_incident_and_a_postmortem_from_the_reco
     ts = await recover(house)
     identity = (await house.incident())["id"]
     assert stack.model
-    call = {"tool": "mcp__sre__confluence_create_postmortem", "input": {**REPORT, "resolve_incident": identity}}
+    call: dict[str, Any] = {
+        "tool": "mcp__sre__confluence_create_postmortem",
+        "input": {**REPORT, "resolve_incident": identity},
+    }
     better = {**call, "input": {**call["input"], "impact": "A third of the requests, of customers too, answered 500."}}
     turns = [[{"text": "I propose the post-mortem."}, call], [{"text": "With the customers, then."}, better]]
     await order(stack, stack.model, "script", marker=TITLE, turns=[*turns, {"text": "All is closed out."}])

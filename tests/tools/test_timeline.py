@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -83,7 +84,7 @@ def test_what_ended_by_itself_ended_with_its_pages():
     ],
     ids=["rejected", "rejected without a reason", "failed", "expired", "freed", "nameless"],
 )
-def test_what_became_of_a_proposal_is_told(state: ApprovalState, facts: dict[str, object], words: str):
+def test_what_became_of_a_proposal_is_told(state: ApprovalState, facts: dict[str, Any], words: str):
     told = write_timeline(record(approvals=(approval(state=state, verdict="", **facts),)))
     assert f"Proposal #1 {words}" in told
 
