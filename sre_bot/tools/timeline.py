@@ -81,9 +81,13 @@ def write_resolution(record: Record) -> str:
 
 
 def recovered_at(record: Record) -> datetime | None:
-    """When the figures were last found to be good after a change."""
-    good = [_verdict_at(each, record) for each in _proposals(record) if each.verdict.startswith(RECOVERED)]
-    return max((at for at in good if at), default=None)
+    """When the figures were found to be good; None where they were not at last, or more was paged since."""
+    judged = [each for each in _proposals(record) if each.verdict]
+    if not judged or not judged[-1].verdict.startswith(RECOVERED):
+        return None
+    at = _verdict_at(judged[-1], record)
+    paged = [each.occurred_at for each in record.changes if each.kind in ("triggered", "reopened")]
+    return None if at is None or any(later > at for later in paged) else at
 
 
 # --- Durations -------------------------------------------------------------------------------------------------------

@@ -65,6 +65,19 @@ def test_what_is_not_over_has_no_end():
     assert told.startswith("- **Duration:** not over when this was written, 10 m after the first page\n")
 
 
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"approvals": (approval(), approval(2, 500, verdict="NOT RECOVERED: still breached"))},
+        {"changes": (page("Q1"), change("Q1", "reopened", 500))},
+        {"changes": (page("Q1"), page("Q2", 500))},
+    ],
+    ids=["not recovered since", "come back", "paged again"],
+)
+def test_what_went_on_after_a_recovery_was_not_over_with_it(later: dict[str, Any]):
+    assert "**Duration:** not over when this was written" in write_timeline(record(**later))
+
+
 def test_what_ended_by_itself_ended_with_its_pages():
     over = case(incident(status=IncidentStatus.RESOLVED, resolved_at=at(120)), closed_at=at(120))
     told = write_timeline(record(case=over, approvals=(), turns=(), changes=(page("Q1"), resolution("Q1", 120))))

@@ -21,6 +21,7 @@ from sre_bot.settings import ROOT
 from sre_bot.tools.offer import describe_tools
 from sre_bot.tools.planning import Planner
 from sre_bot.workflows.approvals import Proposals
+from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.people import ProposalCard
 from sre_bot.workflows.turns import Turns
@@ -165,9 +166,9 @@ async def living(
         planner = Planner(specs, CATALOG, EnvFiles(env_dir))
         seal = Seal(ledger, planner, Policy(), frozenset({TOOL}), frozenset())
         desk, electorate, figures = AskedOnly(ledger), Electorate(may), Figures()
-        proposals = Proposals(
-            ledger, engine, board, cast(Turns, desk), seal, planner, electorate, figures, team="T1", boot=boot
-        )
+        parts = (board, cast(Turns, desk), seal, planner, electorate, figures)
+        closing = Closing(ledger, desk, "T1", publishes=True, resolves=False)
+        proposals = Proposals(ledger, engine, *parts, team="T1", boot=boot, closing=closing)
         proposals.define()
         stack.push_async_callback(engine.close)
         await engine.open()

@@ -18,6 +18,7 @@ from sre_bot.tools.publications import POSTMORTEM, announce
 from sre_bot.tools.publishing import incident_of
 from sre_bot.workflows.closing import OPENING, Closing
 from tests.incidents.pages import deliver, fold, page, resolution
+from tests.workflows import hall
 from tests.workflows.wall import AskedOnly
 
 LINK = "https://x.atlassian.net/wiki/spaces/SRE/pages/7"
@@ -196,6 +197,30 @@ async def test_what_is_published_is_not_offered_again(tmp_path: Path):
         assert await office.closing.button(approval) == ""
         said = await office.closing.close_out(approval.id, "U1")
         assert said == f"Nothing is left to close out here. The post-mortem is {LINK}"
+
+
+async def test_the_card_offers_it_until_it_is_done(tmp_path: Path):
+    async with hall.living(tmp_path, hall.Board()) as house:
+        approval = await house.propose()
+        await house.proposals.decide(approval.id, "Ada", approve=True)
+        await house.ledger.approvals.move("toolu_1", ApprovalState.EXECUTING)
+        await house.ledger.approvals.consume("toolu_1", hall.TOOL, hall.ARGUMENTS)
+        await house.ledger.approvals.move("toolu_1", ApprovalState.SUCCEEDED, outcome="done")
+        await house.ledger.approvals.note(approval.id, verdict="RECOVERED: no threshold", applied=True)
+        await house.proposals.applied(approval.id, ran=True)
+        (ts,) = house.board.cards
+        async with asyncio.timeout(30):
+            while house.board.cards[ts][-1].offer != PAGE:
+                await asyncio.sleep(0.01)
+        office = Office(
+            house.ledger, Closing(house.ledger, house.desk, "T1", publishes=True, resolves=True), house.desk
+        )
+        outcome = announce(f"x (page 7) {LINK}", made=True)
+        published = await office.carry_out("toolu_2", "", tool=POSTMORTEM, outcome=outcome)
+        await house.proposals.applied(published.id, ran=True)
+        async with asyncio.timeout(30):
+            while house.board.cards[ts][-1].offer:
+                await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("number", [0, 2, 99])
