@@ -37,7 +37,7 @@ from sre_bot.slack import home, listeners
 from sre_bot.slack.approvers import Approvers
 from sre_bot.slack.attachments import Attachments
 from sre_bot.slack.board import SlackBoard
-from sre_bot.slack.cards import feedback, incident, proposal, reply
+from sre_bot.slack.cards import closing, feedback, incident, proposal, reply
 from sre_bot.slack.catching_up import CatchingUp
 from sre_bot.slack.files import Files
 from sre_bot.slack.membership import Membership
@@ -148,7 +148,8 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         identity = await _identify(web)
         ledger = await Ledger.open(settings.database_url)
         stack.push_async_callback(ledger.close)
-        agent = assemble_agent(settings, catalog, ledger)
+        approvers = Approvers(web, settings.approvals.approvers)
+        agent = assemble_agent(settings, catalog, ledger, approvers.name)
         stack.push_async_callback(agent.pool.close)
         boot = uuid4().hex
         place = Place("local" if ledger.single else f"{socket.gethostname()}:{boot}", boot, identity["team_id"])
@@ -185,6 +186,7 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         feedback.register(app, ratings, door)
         incident.register(app, actions, door)
         proposal.register(app, flows.proposals, door)
+        closing.register(app, flows.closing, door)
         sockets = Sockets(app, settings.slack.app_token.get_secret_value())
         ready = Readiness(settings, ledger, sockets, flows.cases)
         listener = Listener(

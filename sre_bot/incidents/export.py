@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, select
+from sqlalchemy import ColumnElement, Table, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sre_bot.incidents.database import Database
@@ -74,9 +74,9 @@ async def _export(connection: AsyncConnection, reference: str) -> Record | None:
 
 def _proposed_in(thread: Record) -> ColumnElement[bool]:
     """What its conversation proposed, and what code sealed in the same place."""
-    here = (approvals.c.channel == thread["channel"]) & (approvals.c.thread_ts == thread["thread_ts"])
+    here = and_(approvals.c.channel == thread["channel"], approvals.c.thread_ts == thread["thread_ts"])
     session = thread["session_id"]
-    return here | (approvals.c.session_id == UUID(session)) if session else here
+    return or_(here, approvals.c.session_id == UUID(session)) if session else here
 
 
 async def _find_case(connection: AsyncConnection, reference: str) -> Record | None:
