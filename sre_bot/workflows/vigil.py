@@ -102,11 +102,10 @@ class Vigil:
         async with self._looking:
             if self._last and time.monotonic() - self._last[0] < self._remembered:
                 return self._last[1]
-            services, alerts, *rest = await asyncio.gather(
-                self._services(), self._alerts(), *(_ask(name, probe) for name, probe in self._others.items())
+            (services, blind), (alerts, deaf), others = await asyncio.gather(
+                self._services(), self._alerts(), self._systems()
             )
-            systems = {METRICS: services[1] or alerts[1], **dict(zip(self._others, rest, strict=True))}
-            outlook = Outlook(services[0], alerts[0], systems)
+            outlook = Outlook(services, alerts, {METRICS: blind or deaf, **others})
             self._last = (time.monotonic(), outlook)
             return outlook
 
@@ -131,6 +130,10 @@ class Vigil:
             if alert.state == "firing"
         )
         return tuple(dict.fromkeys(firing)), ""
+
+    async def _systems(self) -> dict[str, str]:
+        answers = await asyncio.gather(*(_ask(name, probe) for name, probe in self._others.items()))
+        return dict(zip(self._others, answers, strict=True))
 
 
 async def _ask(name: str, probe: Probe) -> str:

@@ -108,11 +108,11 @@ def feedback(**more: Any) -> Json:
 @pytest.mark.parametrize("how", ["posted", "streamed"])
 async def test_a_click_on_feedback_says_which_button_it_was(slack: Slack, how: str) -> None:
     thread = await slack.say("look", channel="D0ADA00001")
-    place = {"channel": "D0ADA00001", "thread_ts": thread}
+    place: Json = {"channel": "D0ADA00001", "thread_ts": thread}
     if how == "posted":
         ts = (await slack.bot.chat_postMessage(**place, text="x", blocks=[feedback()]))["ts"]
     else:
-        who = {"recipient_user_id": ADA, "recipient_team_id": "T0SANDBOX1"}
+        who: Json = {"recipient_user_id": ADA, "recipient_team_id": "T0SANDBOX1"}
         ts = (await slack.bot.chat_startStream(**place, **who))["ts"]
         await slack.bot.chat_stopStream(channel="D0ADA00001", ts=ts, blocks=[feedback()])
     click = {"channel": "D0ADA00001", "ts": ts, "user": "Ada", "action_id": "helped"}
