@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sandbox.processes import NotReady
 from sandbox.stack import QUICKLY, Stack, real_model_environment
+from sandbox.stories import BROKEN as BROKEN
 from sandbox.stories import FALSE_ALARM, POOL, STORIES, Story
 from sandbox.surroundings import ADA
 from sandbox.terminal import Telling
@@ -98,7 +99,7 @@ class Demo:
         print("\nThe root cause was found." if found else "\nThe root cause was not found in the answer.")
         if self._story.heals and telling.proposed:
             await telling.approve()
-            print("\nThe figures are compared when the rates have had their minute …", flush=True)
+            print("\n  (The figures are compared when the rates have had their minute …)", flush=True)
             verdict = await telling.verdict()
             print(f"\n{verdict}")
             found = found and verdict == "RECOVERED"

@@ -12,6 +12,8 @@ BASELINE = {"DB_POOL_SIZE": "20", "DB_QUERY_MS": "60", "APP_VERSION": "2.14.0"}
 """What `config/api-server.env` says, by what the stories change."""
 FIRES = 'and on (service) ALERTS{{alertname="{alert}",alertstate="firing"}}'
 FIVES = '{service="api-server",status=~"5.."}'
+BROKEN = f"sum by (service) (rate(http_requests_total{FIVES}[15s])) > 1"
+"""Requests fail, more than one a second."""
 NOTHING_WRONG = re.compile(r"nothing is wrong", re.IGNORECASE)
 
 
@@ -71,7 +73,7 @@ POOL = Story(
     settings={"DB_POOL_SIZE": "1"},
     author="linus",
     reason="fewer idle connections to postgres",
-    symptom=f"sum by (service) (rate(http_requests_total{FIVES}[15s])) > 1",
+    symptom=BROKEN,
     shows="api-server now fails {figure:.1f} requests per second.",
     asked="500 errors spiking on api-server",
     alert="HighErrorRate",

@@ -87,9 +87,9 @@ class Surroundings:
         return list((await self.look(self.slack, "thread", channel=self.channel, ts=ts))["messages"])
 
     async def cards(self) -> list[dict[str, Any]]:
-        """What bots have at the channel's top level."""
+        """What bots have at the channel's top level, for everybody to see."""
         found = (await self.look(self.slack, "channel", channel=self.channel))["messages"]
-        return [message for message in found if message["bot"]]
+        return [message for message in found if message["bot"] and "ephemeral_to" not in message]
 
     async def subscribe_to_pages(self, url: str, **faults: Any) -> None:  # noqa: ANN401  (JSON)
         """Let PagerDuty deliver signed events to a bot's webhook; `duplicates`, `shuffle` and `seed` if given."""
@@ -102,13 +102,21 @@ class Surroundings:
 
     async def page(self, title: str, service: str = "api-server") -> str:
         """As `report`; waits for the card that the bot posts, and gives its timestamp."""
-        known = {card["ts"] for card in await self.cards()}
+        known = await self.cards()
         await self.report(title, service)
+        return await self.await_card(known)
+
+    async def await_card(self, known: list[dict[str, Any]]) -> str:
+        """Wait until a bot has posted a card beside those that are known; gives its timestamp.
+
+        Raises:
+            TimeoutError: none has.
+        """
+        seen = {card["ts"] for card in known}
         async with asyncio.timeout(PATIENCE):
             while True:
-                for card in await self.cards():
-                    if card["ts"] not in known and title in card["notification"] + card["text"]:
-                        return str(card["ts"])
+                if new := [str(card["ts"]) for card in await self.cards() if card["ts"] not in seen]:
+                    return new[0]
                 await asyncio.sleep(LOOK_EVERY)
 
     async def act(self, incident: str, action: str, **more: Any) -> None:  # noqa: ANN401  (JSON)

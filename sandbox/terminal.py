@@ -15,8 +15,9 @@ WORKING = "⏳"  # the bot's last line while it works
 PROPOSES = "I propose an action"  # in the last lines of an answer that ends in a proposal
 APPROVE = "proposal_approve"
 """The button of a proposal's card, by its action id."""
+DATE = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
+TOOL = re.compile(r"- [✅⚠✋]")
 VERDICT = re.compile(r"^(RECOVERED|NOT RECOVERED|INCONCLUSIVE): ", re.MULTILINE)
-ANSWERS_AFTER = 2  # to a decision: what ran, and what its verdict means
 ANSWER_TIMEOUT = 300.0  # seconds; the real model may take minutes
 LOOK_EVERY = 0.2  # seconds
 
@@ -33,22 +34,24 @@ class ThreadPrinter:
         self._names = names
         self._out = out
         self._printed: dict[str, list[str]] = {}
+        self._last = ""
 
     def show(self, message: dict[str, Any]) -> None:
         """Print what is new and final in a message."""
         ts = message["ts"]
-        text = message.get("markdown") or message.get("text", "")
-        lines = [line for line in text.splitlines() if line.strip() and not line.startswith((WORKING, "- 🔄"))]
+        text = DATE.sub(r"\1", text_of(message))
+        lines = [line for line in text.splitlines() if line.strip(" `") and not line.startswith((WORKING, "- 🔄"))]
         growing = WORKING in text
-        final = lines[:-1] if growing and lines and not lines[-1].startswith("- ") else lines
+        final = lines[:-1] if growing and lines and not TOOL.match(lines[-1]) else lines
         final += [f"📎 {file['title']}" for file in message.get("files", [])]
-        if ts not in self._printed:
-            self._printed[ts] = []
-            author = self._names.get(message.get("user") or message.get("bot_id") or "", "somebody")
-            self._line(f"\n  {author}")
-        for line in final:
-            if line not in self._printed[ts]:
-                self._printed[ts].append(line)
+        printed = self._printed.setdefault(ts, [])
+        if new := [line for line in dict.fromkeys(final) if line not in printed]:
+            printed += new
+            if ts != self._last:
+                self._last = ts
+                author = self._names.get(message.get("user") or message.get("bot_id") or "", "somebody")
+                self._line(f"\n  {author}")
+            for line in new:
                 self._line(f"    {line}")
 
     def _line(self, text: str) -> None:
@@ -84,7 +87,7 @@ class Telling:
         self.ts = ts
         self.proposed = False
         """Whether the answer that was followed ended in a proposal."""
-        self._before = 0
+        self._answers = 0
         self._around = around
         self._printer = ThreadPrinter(around.names())
 
@@ -100,31 +103,8 @@ class Telling:
         await self._around.say(words, thread_ts=self.ts)
 
     async def follow(self) -> str:
-        """Print until the bot's answer is complete, and with it the card where it proposes something; gives its words.
-
-        Raises:
-            TimeoutError: it is not, in the end.
-        """
-        async with asyncio.timeout(ANSWER_TIMEOUT):
-            while True:
-                replies = await self.look()
-                answers = [reply for reply in replies if is_complete(reply)]
-                said = "\n".join(map(text_of, replies))
-                self.proposed = PROPOSES in said
-                if answers and (not self.proposed or any(has_button(reply, APPROVE) for reply in replies)):
-                    return said
-                await asyncio.sleep(LOOK_EVERY)
-
-    async def approve(self) -> None:
-        """Ada clicks Approve on the card."""
-        replies = await self.look()
-        (card,) = [reply for reply in replies if has_button(reply, APPROVE)]
-        self._before = sum(map(is_complete, replies))
-        print(f"\n  ({ADA} clicks Approve)", flush=True)
-        await self._around.click(card, APPROVE)
-
-    async def verdict(self) -> str:
-        """Print until code has compared the figures, and the bot has said what it makes of that; gives the verdict.
+        """Print until the bot has given one more answer, and with it the card where it proposes something; gives its
+        words.
 
         Raises:
             TimeoutError: it has not, in the end.
@@ -132,8 +112,33 @@ class Telling:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             while True:
                 replies = await self.look()
-                found = next(filter(None, (VERDICT.search(text_of(reply)) for reply in replies)), None)
-                answered = sum(map(is_complete, replies)) - self._before
-                if found and answered >= ANSWERS_AFTER:
-                    return found[1]
+                answers = [text_of(reply) for reply in replies if is_complete(reply)]
+                if len(answers) > self._answers:
+                    self.proposed = PROPOSES in answers[-1]
+                    if not self.proposed or any(has_button(reply, APPROVE) for reply in replies):
+                        said = "\n".join(answers[self._answers :])
+                        self._answers = len(answers)
+                        return said
                 await asyncio.sleep(LOOK_EVERY)
+
+    async def card(self) -> dict[str, Any]:
+        """The card that waits for a decision."""
+        (card,) = [reply for reply in await self.look() if has_button(reply, APPROVE)]
+        return card
+
+    async def approve(self) -> str:
+        """Ada clicks Approve on the card; gives what the bot says when it was carried out."""
+        card = await self.card()
+        print(f"\n  ({ADA} clicks Approve)", flush=True)
+        await self._around.click(card, APPROVE)
+        return await self.follow()
+
+    async def verdict(self) -> str:
+        """Print until code has compared the figures, and the bot has said what it makes of that; gives the verdict.
+
+        Raises:
+            TimeoutError: it has not, in the end.
+        """
+        await self.follow()
+        found = [match for reply in await self.look() if (match := VERDICT.search(text_of(reply)))]
+        return found[-1][1] if found else "no verdict"

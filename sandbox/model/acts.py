@@ -11,7 +11,7 @@ from typing import Any
 
 from .conversation import Conversation, Exchange, Result
 from .diagnosis import Diagnosis
-from .evidence import bullets, evidence, figures, main_figures, quote, setting
+from .evidence import bullets, evidence, main_figures, quote, setting
 from .readings import Change, first_line
 from .wishes import VERDICT
 
@@ -19,8 +19,7 @@ CHANGES = ("update_service_config", "redeploy_service")
 GATED = (*CHANGES, "pagerduty_create_incident", "pagerduty_update_incident", "confluence_create_postmortem")
 REJECTED = re.compile(r"A person rejected this: (?P<reason>.*?)\. Nothing was executed", re.DOTALL)
 OUTCOME = re.compile(r"^(?P<verdict>RECOVERED|NOT RECOVERED|INCONCLUSIVE): (?P<why>.+)$", re.MULTILINE)
-INCIDENTS = re.compile(r"PagerDuty incidents: (?P<ids>[\w, -]+)\.")
-OWN_INCIDENT = re.compile(r"^id (?P<id>\w+),", re.MULTILINE)
+BUTTON = re.compile(r"the button “(?P<button>[^”]+)” on the card of proposal #\d+")
 LINK = re.compile(r"https?://\S+")
 LONGEST_TITLE = 120
 
@@ -54,7 +53,7 @@ def undo(change: Change) -> Arguments:
 def page(found: Diagnosis) -> Arguments:
     """The arguments of `pagerduty_create_incident` for what is failing."""
     name = found.suspect.name if found.suspect else found.firing[0].service
-    what = f"{name}: {figures(found.suspect)}" if found.suspect else f"{name}: {found.firing[0].name} fires"
+    what = f"{name}: {main_figures(found.suspect)}" if found.suspect else f"{name}: {found.firing[0].name} fires"
     cause = f"Cause: {setting(found.cause.change)} at {found.cause.change.time}." if found.cause else "Cause: unknown."
     return {
         "title": quote(what, LONGEST_TITLE),
@@ -85,7 +84,7 @@ def _done(result: Result, incident: str) -> str:
         )
     if result.tool == "confluence_create_postmortem":
         link = LINK.search(result.text)
-        resolved = f" PagerDuty: {incident}." if incident and incident in result.text else ""
+        resolved = f" PagerDuty incident {incident} is resolved." if incident and incident in result.text else ""
         return f"The post-mortem is published: {link[0] if link else quote(first_line(result.text))}{resolved}"
     return f"Done as approved: {quote(first_line(result.text))}"
 
@@ -97,57 +96,15 @@ def judged(question: str, incident: str) -> str:
         return "The verdict cannot be read, so I take it for INCONCLUSIVE: look at the card."
     which, why = f"proposal #{number['number']}", quote(found["why"], 240)
     if found["verdict"] == "RECOVERED":
-        offer = f" and to resolve PagerDuty incident {incident}" if incident else ""
-        return f"**RECOVERED** after {which}: {why}. Say “close out” and I propose to publish the post-mortem{offer}."
+        return f"**RECOVERED** after {which}: {why}. {_offer(question, incident)}"
     if found["verdict"] == "NOT RECOVERED":
         return f"**NOT RECOVERED** after {which}: {why}. Ask “is it still happening?” and I look at every figure again."
     return f"**INCONCLUSIVE** after {which}: {why}. That is no recovery; ask “is it still happening?” in a minute."
 
 
-def incident_of(conversation: Conversation) -> str:
-    """The newest PagerDuty incident that this conversation is about; empty where none is known."""
-    found = ""
-    for exchange in conversation.exchanges:
-        if named := INCIDENTS.search(exchange.question):
-            found = named["ids"].split(",")[-1].strip()
-        for result in exchange.results:
-            if result.tool == "pagerduty_create_incident" and (made := OWN_INCIDENT.search(result.text)):
-                found = made["id"]
-    return found
-
-
-def postmortem(conversation: Conversation, known: Diagnosis, properties: frozenset[str]) -> Arguments:
-    """The arguments of `confluence_create_postmortem`, from what was read and what became of it."""
-    suspect, change, incident = known.suspect, known.change, incident_of(conversation)
-    name = suspect.name if suspect else "the services"
-    cause = (
-        f"{setting(change)} in the deployment of {change.service} at {change.time}" if change else "Not established."
-    )
-    arguments = {
-        "title": f"{name}: {setting(change).replace('`', '') if change else 'incident'}",
-        "summary": f"{name} failed. Cause: {cause}",
-        "impact": f"{name}: {main_figures(suspect)}." if suspect else "Not measured.",
-        "timeline": bullets(_timeline(conversation, known)),
-        "root_cause": f"{cause}\n\n{bullets(evidence(known))}",
-        "resolution": _resolution(conversation),
-        "what_went_well": "The symptom was measured, and the record of deployments named the change.",
-        "action_items": "- [ ] owner: bound this setting, or review its changes before they are deployed",
-        "labels": f"incident,{name}",
-    }
-    if incident and "resolve_incident" in properties:
-        arguments["resolve_incident"] = incident
-    return arguments
-
-
-def _timeline(conversation: Conversation, known: Diagnosis) -> list[str]:
-    lines = [f"{known.change.time} deployed: {setting(known.change)}"] if known.change else []
-    lines += [f"{alert.since} {alert.name} fires for {alert.service}" for alert in known.firing]
-    outcomes = (OUTCOME.search(exchange.question) for exchange in conversation.exchanges)
-    return [*lines, *(f"afterwards, by the figures: {each[0]}" for each in outcomes if each)]
-
-
-def _resolution(conversation: Conversation) -> str:
-    results = [result for exchange in conversation.exchanges for result in exchange.results]
-    done = [result for result in results if result.tool in CHANGES and not result.failed]
-    lines = [f"`{each.arguments.get('key')}={each.arguments.get('value')}` and redeployed" for each in done]
-    return bullets(lines) or "Nothing was changed through the bot."
+def _offer(question: str, incident: str) -> str:
+    """How the incident is closed out: by the button that the bot names, or in words."""
+    if button := BUTTON.search(question):
+        return f"To close it out, use the button “{button['button']}” on the card, or say “close out”."
+    resolve = f" and to resolve PagerDuty incident {incident}" if incident else ""
+    return f"Say “close out” and I propose to publish the post-mortem{resolve}."

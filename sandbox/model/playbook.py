@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .acts import after, decided, incident_of, judged, page, postmortem, proposed_before, to_undo, undo
+from .acts import after, decided, judged, page, proposed_before, to_undo, undo
 from .answers import full, no_tools
+from .closing import incident_of, only_resolve, postmortem
 from .conversation import Conversation, Exchange
 from .diagnosis import Diagnosis, diagnose
 from .follow_ups import compared, recall
@@ -95,6 +96,10 @@ def _close(conversation: Conversation) -> Turn:
     """Propose the post-mortem, from what this conversation has read while it failed."""
     each = (diagnose(exchange.results) for exchange in reversed(conversation.earlier))
     known = next((found for found in each if found.verdict == "failing"), None)
+    resolve, resolving = only_resolve(conversation), conversation.offered.get("pagerduty_update_incident")
+    if resolve and resolving:
+        words = f"I propose to resolve PagerDuty incident {resolve['incident']}. A person decides on the card below."
+        return Turn((Say(words), Call(resolving, resolve)))
     if known is None:
         return _say("There is nothing to close out: no failure was found in this thread.")
     tool = conversation.offered.get("confluence_create_postmortem")

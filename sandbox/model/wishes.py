@@ -11,7 +11,7 @@ QUOTED = re.compile(r"<(quoted-\w+)[^>]*>.*?</\1>", re.DOTALL)
 HEADER = re.compile(r"\[[^\]]*\]|<[^>]*>")
 VERDICT = re.compile(r"^Code has compared the figures before and after proposal #(?P<number>\d+)", re.MULTILINE)
 PAGE = re.compile(r"\b(?:page|call|wake|alert)\b.*\bon-?\s?call\b", re.IGNORECASE | re.DOTALL)
-CLOSE = re.compile(r"\b(?:close (?:this |it )?out|post-?mortem)\b", re.IGNORECASE)
+CLOSE = re.compile(r"\b(?:close (?:this |it |the )?(?:incident )?out|post-?mortem)\b", re.IGNORECASE)
 FIX = re.compile(
     r"\b(?:(?:fix|revert|undo|propose) (?:it|that|this)\b|roll (?:it )?back|set it back|try again|once more|go ahead)",
     re.IGNORECASE,
