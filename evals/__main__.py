@@ -65,7 +65,7 @@ async def _run_all(
             result = await run_scenario(scenario, model, talks=talks)
         done.append(result)
         if file:  # after each, so that a run which is broken off has told what it found
-            file.write_text(json.dumps([as_json(*one) for one in done], indent=2, ensure_ascii=False))
+            _write(file, done)
         _, ranked, report, trouble = result
         said = trouble or f"ranking {_word(ranked)}" + (f", report {_word(report)}" if report else "")
         print(f"  {scenario.name}: {said}", file=sys.stderr, flush=True)
@@ -138,6 +138,10 @@ def as_json(scenario: Scenario, ranked: Ranked | None, report: Report | None, tr
         "report": {**vars(report), "right": report.right} if report else None,
         "trouble": trouble,
     }
+
+
+def _write(file: Path, results: Sequence[Result]) -> None:
+    file.write_text(json.dumps([as_json(*one) for one in results], indent=2, ensure_ascii=False), encoding="utf-8")
 
 
 def _verdicts(report: Report) -> str:
