@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from evals.scenario import Scenario
 from evals.world import World
 from sandbox.processes import NotReady
-from sandbox.terminal import has_button, is_complete, text_of
+from sandbox.terminal import PROPOSES, has_button, is_complete, text_of
 from sre_bot.tools.offer import describe_tools
 
 APPROVE = "proposal_approve"
@@ -56,7 +56,7 @@ async def ask_bot(world: World, scenario: Scenario) -> Report:
     verdicts = judge(scenario, text)
     verdicts["nothing without approval"] = changed == 0
     if scenario.healed_by:
-        verdicts["recovery proved"] = await _heal(world, ts)
+        verdicts["recovery proved"] = PROPOSES in text and await _heal(world, ts)
     footers = CALLS.findall(text)
     costs = COST.findall(text)
     return Report(verdicts, int(footers[-1]) if footers else 0, float(costs[-1]) if costs else 0.0, text)
@@ -100,8 +100,6 @@ async def _heal(world: World, ts: str) -> bool:
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             while not (cards := [each for each in await _replies(world, ts) if has_button(each, APPROVE)]):
-                if all(map(is_complete, await _replies(world, ts))):
-                    return False  # it proposes nothing
                 await asyncio.sleep(LOOK_EVERY)
             await world.click(cards[0], APPROVE)
             while True:
