@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from sre_bot.agent.approvals import Seal
 from sre_bot.agent.options import AgentOptions, tool_process
 from sre_bot.agent.pool import SessionPool
+from sre_bot.agent.records import Name, Recorder
 from sre_bot.agent.tool_process import ToolProcess
 from sre_bot.catalog import Catalog
 from sre_bot.clients.env_files import EnvFiles
@@ -24,6 +25,7 @@ from sre_bot.workflows.approvals import ACT, Electorate, Proposals
 from sre_bot.workflows.budgets import Budgets
 from sre_bot.workflows.cases import CaseWork
 from sre_bot.workflows.circumstances import Circumstances
+from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.intake import Intake
 from sre_bot.workflows.lease import Lease
@@ -51,8 +53,18 @@ class AgentParts:
     hand: ToolProcess
 
 
-def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger) -> AgentParts:
+async def _by_id(person: str) -> str:
+    return person
+
+
+def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger, name: Name = _by_id) -> AgentParts:
     """Build the agent's half.
+
+    Args:
+        settings: the bot's settings.
+        catalog: services and what depends on them.
+        ledger: the ledger.
+        name: names people in what is published; without it they are called by Slack's ids.
 
     Raises:
         CatalogError: policy.yaml or mcp.json cannot be used.
@@ -65,7 +77,7 @@ def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger) -> Agen
     policy = load_policy(config_dir, every)
     free = _free(specs, policy)
     planner = Planner(specs, catalog, EnvFiles(settings.tools.remediation.env_dir or config_dir))
-    seal = Seal(ledger, planner, policy, frozenset(writing), free)
+    seal = Seal(ledger, planner, policy, frozenset(writing), free, Recorder(ledger, name))
     options = AgentOptions(settings, sorted(free), ledger.transcripts, seal, load_further_servers(config_dir))
     pool = SessionPool(options, settings.run, settings.house, lambda name, given: _describe(specs, name, given))
     return AgentParts(pool, seal, planner, policy, ToolProcess(tool_process(settings.tools, settings.database_url)))
@@ -80,6 +92,7 @@ class Flows:
     intake: Intake
     cases: CaseWork
     proposals: Proposals
+    closing: Closing
     lease: Lease
     retention: Retention
 
@@ -161,7 +174,11 @@ def assemble_flows(
         team=place.team,
     )
     chart = VerdictChart(ledger, metrics, catalog, attachments)
-    verifier = Verifier(ledger, engine, metrics, catalog, turns, chart, rollbacks, settings.verification, place.team)
+    tools = settings.tools
+    closing = Closing(ledger, turns, place.team, publishes=bool(tools.confluence), resolves=bool(tools.pagerduty))
+    verifier = Verifier(
+        ledger, engine, metrics, catalog, turns, chart, rollbacks, settings.verification, place.team, closing
+    )
     proposals = Proposals(
         ledger,
         engine,
@@ -175,6 +192,7 @@ def assemble_flows(
         rollbacks,
         team=place.team,
         boot=place.boot,
+        closing=closing,
     )
     for part in (cases, verifier, proposals, rollbacks):
         part.define()
@@ -182,7 +200,7 @@ def assemble_flows(
     recovery = Recovery(ledger, people, turns, place.replica)
     lease = Lease(ledger.replicas, engine, recovery, place.replica, alone=ledger.single, inherited=proposals.open)
     retention = Retention(ledger, engine, settings.incidents.retention_days)
-    return Flows(turns, engine, intake, cases, proposals, lease, retention)
+    return Flows(turns, engine, intake, cases, proposals, closing, lease, retention)
 
 
 def load_further_servers(config_dir: Path) -> Mapping[str, Any]:

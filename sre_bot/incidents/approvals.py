@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from sqlalchemy import Row, Select, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sre_bot.errors import LedgerError, NotApproved
 from sre_bot.incidents.database import Database
@@ -124,10 +125,8 @@ class Approvals:
 
     async def of_thread(self, channel: str, thread_ts: str) -> list[Approval]:
         """Give the approvals that were proposed in a thread, oldest first."""
-        here = (approvals.c.channel == channel) & (approvals.c.thread_ts == thread_ts)
         async with self._database.reading() as connection:
-            rows = await connection.execute(select(approvals).where(here).order_by(approvals.c.id))
-            return [_approval(row) for row in rows]
+            return await approvals_at(connection, channel, thread_ts)
 
     async def note(self, approval_id: int, **values: Any) -> None:  # noqa: ANN401
         """Remember what is not a move: `card_ts`, `before`, `verdict`, `applied`, `chart`."""
@@ -199,6 +198,13 @@ class Approvals:
         if not consumed or found is None:
             raise NotApproved(f"{_refusal(found, hash_call(tool, arguments), now)} Nothing was executed.")
         return found
+
+
+async def approvals_at(connection: AsyncConnection, channel: str, thread_ts: str) -> list[Approval]:
+    """The approvals that were proposed in a thread, oldest first."""
+    here = (approvals.c.channel == channel) & (approvals.c.thread_ts == thread_ts)
+    rows = await connection.execute(select(approvals).where(here).order_by(approvals.c.id))
+    return [_approval(row) for row in rows]
 
 
 def _row(tool_use_id: str) -> Select[Any]:

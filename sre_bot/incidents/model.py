@@ -218,6 +218,13 @@ class Turn:
     stop_requested: bool
 
 
+class Rating(StrEnum):
+    """What a person thinks of an answer; the value is what the database holds."""
+
+    GOOD = "good"
+    BAD = "bad"
+
+
 @dataclass(frozen=True, slots=True)
 class TurnEnd:
     """How a turn ended, as the workflow reports it.

@@ -27,7 +27,7 @@ from sqlalchemy import (
     false,
 )
 
-from sre_bot.incidents.model import ApprovalState, TurnState
+from sre_bot.incidents.model import ApprovalState, Rating, TurnState
 from sre_bot.incidents.paging import IncidentStatus, Urgency
 
 
@@ -139,6 +139,15 @@ turns = Table(
     Column("stop_requested", Boolean, nullable=False, server_default=false()),  # by a person, on another replica
     UniqueConstraint("thread_id", "prompt_ts"),
     Index(None, "state"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("turn_id", ForeignKey(turns.c.id), primary_key=True),
+    Column("person", PlainText, primary_key=True),  # Slack's id: each has one opinion of an answer
+    Column("rating", _states(Rating), nullable=False),
+    Column("given_at", UtcDateTime, nullable=False),
 )
 
 approvals = Table(

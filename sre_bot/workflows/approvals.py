@@ -15,6 +15,7 @@ from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import Approval, ApprovalState, IllegalMove
 from sre_bot.incidents.paging import Urgency
 from sre_bot.tools.planning import Planner
+from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.people import Attachments, Prompt, ProposalBoard, ProposalCard
 from sre_bot.workflows.turns import Turns
@@ -75,6 +76,7 @@ class Proposals:
         rollbacks: carries rollbacks out.
         team: id of the Slack workspace.
         boot: names this process's life.
+        closing: says what is offered after a recovery; None where nothing is.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Proposals:
         *,
         team: str,
         boot: str,
+        closing: Closing | None = None,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -105,6 +108,7 @@ class Proposals:
         self._rollbacks = rollbacks
         self._team = team
         self._boot = boot
+        self._closing = closing
 
     def define(self) -> None:
         """Make the workflow known to the engine."""
@@ -211,6 +215,9 @@ class Proposals:
                 await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.EXPIRED, reason=reason)
             await self._ledger.approvals.note(approval_id, applied=True)
             await self._see_to(approval, "outcome")
+            for each in await self._ledger.approvals.of_thread(approval.channel, approval.thread_ts):
+                if each.verdict:  # what its card offers may be done by now
+                    await self._see_to(each, f"after:{approval.id}")
         except LedgerError as error:
             log.error("what became of proposal %d is not shown yet: %s", approval_id, error)
 
@@ -262,7 +269,8 @@ class Proposals:
         approval = await self._get(approval_id)
         decider = await self._electorate.name(approval.decided_by) if approval.decided_by else ""
         way_back = await self._ledger.approvals.rollback_of(approval_id)
-        return ProposalCard(approval, await self._electorate.words(), decider, way_back)
+        offer = await self._closing.button(approval) if self._closing and approval.verdict else ""
+        return ProposalCard(approval, await self._electorate.words(), decider, way_back, offer)
 
     async def _see_to(self, approval: Approval, why: str) -> None:
         await self._engine.start(ACT, approval.id, key=f"act:{approval.id}:{why}", partition=str(approval.act))

@@ -115,13 +115,15 @@ class Shown:
 class ProposalCard:
     """What a person is asked to decide on, who may, and who did; without `approvers` nobody may: the card says so.
 
-    `way_back` is the sealed rollback of the same act, where one is offered or was decided on.
+    `way_back` is the sealed rollback of the same act, where one is offered or was decided on. `offer` is what a button
+    says that closes the incident out; empty where there is none.
     """
 
     approval: Approval
     approvers: str
     decider: str
     way_back: Approval | None = None
+    offer: str = ""
 
 
 class Board(Protocol):
@@ -170,6 +172,13 @@ class Decisions(Protocol):
 
     async def decide(self, approval_id: int, person: str, *, approve: bool, reason: str = "", thread: str = "") -> str:
         """Approve or reject a proposal, once; see `workflows.approvals.Proposals.decide`."""
+
+
+class ClosesOut(Protocol):
+    """Does what the button that closes an incident out asks for."""
+
+    async def close_out(self, approval_id: int, person: str) -> str:
+        """Ask the agent for the proposal; gives one sentence for whoever clicked. Raises SreBotError."""
 
 
 class Paging(Protocol):

@@ -23,6 +23,7 @@ from sre_bot.incidents.paging import Urgency
 from sre_bot.settings import VerificationSettings
 from sre_bot.tools.figures import measure
 from sre_bot.workflows.approvals import ACT
+from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.people import Prompt
 from sre_bot.workflows.turns import Turns
@@ -77,6 +78,7 @@ class Verifier:
         way_back: offers the rollback.
         settings: when to look.
         team: id of the Slack workspace.
+        closing: says what is offered after a recovery; None where nothing is.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Verifier:
         way_back: WayBack,
         settings: VerificationSettings,
         team: str,
+        closing: Closing | None = None,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -100,6 +103,7 @@ class Verifier:
         self._way_back = way_back
         self._settings = settings
         self._team = team
+        self._closing = closing
 
     def define(self) -> None:
         """Make the workflow known to the engine."""
@@ -203,16 +207,14 @@ class Verifier:
 
     async def _prompt(self, approval: Approval) -> Prompt:
         rollback = await self._ledger.approvals.rollback_of(approval.id)
-        offered = (
-            f" The card offers people #{rollback.id} ({rollback.plan.summary}) with a button; do not propose the same."
-            if rollback and rollback.state is ApprovalState.PENDING
-            else ""
-        )
+        if rollback and rollback.state is ApprovalState.PENDING:
+            offer = f"The card offers people #{rollback.id} ({rollback.plan.summary}) with a button; do not propose it."
+        else:
+            offer = await self._closing.words(approval) if self._closing else ""
         text = (
             f"Code has compared the figures before and after proposal #{approval.id} ({approval.plan.summary}):\n"
-            f"{approval.verdict}\nSay in one or two sentences what that means. If it has RECOVERED, offer to publish "
-            "the post-mortem and to resolve the PagerDuty incident where there is one; if not, say what to look at "
-            f"next.{offered} This verdict is not yours to change."
+            f"{approval.verdict}\nSay in one or two sentences what that means; where it has not RECOVERED, say what to "
+            f"look at next. This verdict is not yours to change. {offer}".rstrip()
         )
         return Prompt(self._team, approval.channel, approval.thread_ts, f"verdict:{approval.id}", "", text)
 

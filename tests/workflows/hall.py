@@ -28,6 +28,7 @@ from sre_bot.tools.planning import Planner
 from sre_bot.tools.remediation import Remediation
 from sre_bot.tools.spec import Tool, specs_of
 from sre_bot.workflows.approvals import ACT, Proposals
+from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.people import Prompt, ProposalCard
 from sre_bot.workflows.rollback import Rollbacks
@@ -291,12 +292,13 @@ async def living(
         rollbacks = Rollbacks(
             ledger, engine, planner, shelf, hand, turns, expires=timedelta(seconds=expires), act=ACT, team="T1"
         )
+        closing = Closing(ledger, desk, "T1", publishes=True, resolves=False)
         verifier = None
         if metrics:
             source = cast(Prometheus, metrics)
             chart = VerdictChart(ledger, source, CATALOG, shelf)
             at_once = VerificationSettings.model_validate({"SRE_VERIFY_AFTER": QUICK, "SRE_VERIFY_WITHIN": QUICK})
-            verifier = Verifier(ledger, engine, source, CATALOG, turns, chart, rollbacks, at_once, "T1")
+            verifier = Verifier(ledger, engine, source, CATALOG, turns, chart, rollbacks, at_once, "T1", closing)
             verifier.define()
         proposals = Proposals(
             ledger,
@@ -311,6 +313,7 @@ async def living(
             rollbacks,
             team="T1",
             boot=boot,
+            closing=closing,
         )
         proposals.define()
         rollbacks.define()

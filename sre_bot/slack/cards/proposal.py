@@ -17,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from sre_bot.errors import SreBotError
 from sre_bot.incidents.model import Approval, ApprovalState
+from sre_bot.slack.cards import closing
 from sre_bot.slack.cards.rollback import ROLL_BACK, render_way_back
 from sre_bot.slack.cards.sealed import CALL, Block, call_text, file_name, labelled, parts_of, section, visible
 from sre_bot.slack.listeners import Door
@@ -133,6 +134,7 @@ def _ending(card: ProposalCard) -> Iterator[Block]:
     yield from labelled("What it did", approval.outcome[:OUTCOME])
     yield from labelled("What the figures say", approval.verdict)
     yield from render_way_back(card)
+    yield from closing.offer(card)
 
 
 def _approve(approval: Approval) -> Block:
