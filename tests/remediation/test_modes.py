@@ -260,6 +260,29 @@ def test_only_the_mode_that_needs_the_ledger_imports_sqlalchemy() -> None:
     assert shown.stdout == "False\n"
 
 
+PREPARED = """
+import asyncio, sys
+from sre_bot.tools.approval import Gate
+
+async def main():
+    gate = Gate({url!r})
+    before = "sqlalchemy" in sys.modules
+    gate.prepare()
+    await gate.close()
+    print(before, "sqlalchemy" in sys.modules)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("url", "ready"), [("sqlite:////no/such.db", True), (None, False)], ids=["approved", "client"])
+def test_who_lists_the_tools_finds_the_ledger_ready_where_a_call_will_need_it(url: str | None, ready: bool) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", PREPARED.format(url=url)], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert shown.stdout == f"False {ready}\n"
+
+
 @pytest.mark.parametrize("flag", ["--allow-changes", "--allow-changes=yes", "--allow-change=client", "--yes"])
 def test_a_flag_that_is_not_known_starts_nothing(flag: str) -> None:
     ended = subprocess.run(
