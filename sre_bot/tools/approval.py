@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 TOOL_USE_ID = "claudecode/toolUseId"
 """Where Claude Code puts the id of a call, in `_meta` of tools/call."""
 
+SETTLE = 2.0  # seconds after the tools were listed: whoever starts the server waits for that, and for nothing else
+
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +41,7 @@ class Gate:
         self._preparing: asyncio.Task[None] | None = None
 
     def prepare(self) -> None:
-        """Get ready to look approvals up; returns at once. Whoever has just clicked would wait for the imports else."""
+        """Get ready to look approvals up, in a moment: whoever has clicked would wait for imports. Returns at once."""
         if self._database_url is not None and self._preparing is None:
             self._preparing = asyncio.create_task(self._prepare(self._database_url))
 
@@ -58,8 +60,10 @@ class Gate:
 
     async def close(self) -> None:
         """Wait for what was begun, then close the ledger."""
-        begun = [*self._acts, *([self._preparing] if self._preparing else [])]
-        await asyncio.gather(*begun, return_exceptions=True)
+        if self._preparing:
+            self._preparing.cancel()
+            await asyncio.gather(self._preparing, return_exceptions=True)
+        await asyncio.gather(*self._acts, return_exceptions=True)
         if self._approvals:
             await self._approvals.close()
 
@@ -79,6 +83,7 @@ class Gate:
         return await _record(approvals, tool_use_id, answer)
 
     async def _prepare(self, database_url: str) -> None:
+        await asyncio.sleep(SETTLE)
         await asyncio.to_thread(import_module, "sre_bot.incidents.approvals")
         with contextlib.suppress(LedgerError):  # the call says so
             self._open(database_url)

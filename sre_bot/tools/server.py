@@ -79,7 +79,7 @@ def build_server(tools: tuple[Tool, ...], instructions: str, gate: Gate | None) 
 
     async def list_tools(_context: object, _params: object) -> types.ListToolsResult:
         if gate:
-            gate.prepare()  # now, and not before: whoever starts the server waits for this answer
+            gate.prepare()
         return types.ListToolsResult(tools=[_declare(tool.spec) for tool in by_name.values()])
 
     async def call_tool(_context: object, params: types.CallToolRequestParams) -> types.CallToolResult:

@@ -265,22 +265,22 @@ import asyncio, sys
 from sre_bot.tools.approval import Gate
 
 async def main():
-    gate = Gate({url!r})
-    before = "sqlalchemy" in sys.modules
+    gate = Gate("sqlite:////no/such.db")
     gate.prepare()
+    print("sqlalchemy" in sys.modules)
+    while "sqlalchemy" not in sys.modules:
+        await asyncio.sleep(0.01)
     await gate.close()
-    print(before, "sqlalchemy" in sys.modules)
 
 asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize(("url", "ready"), [("sqlite:////no/such.db", True), (None, False)], ids=["approved", "client"])
-def test_who_lists_the_tools_finds_the_ledger_ready_where_a_call_will_need_it(url: str | None, ready: bool) -> None:
+def test_a_while_after_its_tools_were_listed_the_server_is_ready_for_an_approval() -> None:
     shown = subprocess.run(
-        [sys.executable, "-c", PREPARED.format(url=url)], capture_output=True, text=True, cwd=ROOT, check=True
+        [sys.executable, "-c", PREPARED], capture_output=True, text=True, cwd=ROOT, check=True, timeout=100
     )
-    assert shown.stdout == f"False {ready}\n"
+    assert (shown.stdout, shown.stderr) == ("False\n", "")
 
 
 @pytest.mark.parametrize("flag", ["--allow-changes", "--allow-changes=yes", "--allow-change=client", "--yes"])
