@@ -52,7 +52,13 @@ class Clicks:
         self._urls: dict[str, ResponseUrl] = {}
 
     async def click(
-        self, base_url: str, channel: Channel, message: Message, user: User, action_id: str, value: str | None
+        self,
+        base_url: str,
+        channel: Channel,
+        message: Message,
+        user: User,
+        action_id: str,
+        value: str | list[str] | None,
     ) -> bool:
         """Send one `block_actions`; False when no socket was there to take it."""
         action = _action(message, action_id, value)
@@ -81,27 +87,33 @@ class Clicks:
 
     async def submit(self, user: User, given: Json) -> bool:
         """Send the `view_submission` of the modal that is open for a person; it closes."""
-        opened = [view for view in self.workspace.world.modals if view["user"] == user.id]
-        if not opened:
-            raise CannotClick(f"no modal is open for {user.mention}")
-        view = opened[-1]
-        self.workspace.world.modals.remove(view)
+        view = self._opened(user)
         values = {block["block_id"]: _filled(block, given) for block in view["blocks"] if block["type"] == "input"}
         if unknown := given.keys() - values.keys():
             raise CannotClick(f"the modal has no input {', '.join(sorted(unknown))}")
+        self.workspace.world.modals.remove(view)
         payload: Json = {
-            "type": "view_submission",
-            "team": {"id": TEAM_ID, "domain": "sandbox"},
-            "user": {"id": user.id, "username": user.mention.lower(), "name": user.mention, "team_id": user.team},
-            "api_app_id": APP_ID,
-            "token": "sandbox-verification",
+            **_about_view("view_submission", user, {**view, "state": {"values": values}}),
             "trigger_id": self.workspace.triggers.issue(user.id),
-            "view": {**{name: part for name, part in view.items() if name != "user"}, "state": {"values": values}},
             "response_urls": [],
-            "is_enterprise_install": False,
-            "enterprise": None,
         }
         return await self.workspace.sockets.deliver_click(payload)
+
+    async def close(self, user: User) -> bool:
+        """Close the modal that is open for a person; the app hears of it where it asked to (`notify_on_close`)."""
+        view = self._opened(user)
+        self.workspace.world.modals.remove(view)
+        if not view.get("notify_on_close"):
+            return False
+        closed = {**view, "state": {"values": {}}}
+        payload = {**_about_view("view_closed", user, closed), "is_cleared": False}
+        return await self.workspace.sockets.deliver_click(payload)
+
+    def _opened(self, user: User) -> Json:
+        opened = [view for view in self.workspace.world.modals if view["user"] == user.id]
+        if not opened:
+            raise CannotClick(f"no modal is open for {user.mention}")
+        return opened[-1]
 
     async def respond(self, request: web.Request) -> web.Response:
         """`POST /actions/<team>/<key>`: the response_url."""
@@ -145,15 +157,41 @@ class Clicks:
             self.workspace.post_ephemeral(answer)
 
 
+def _about_view(kind: str, user: User, view: Json) -> Json:
+    """What the payloads about a view have in common."""
+    return {
+        "type": kind,
+        "team": {"id": TEAM_ID, "domain": "sandbox"},
+        "user": {"id": user.id, "username": user.mention.lower(), "name": user.mention, "team_id": user.team},
+        "api_app_id": APP_ID,
+        "token": "sandbox-verification",
+        "view": {name: part for name, part in view.items() if name != "user"},
+        "is_enterprise_install": False,
+        "enterprise": None,
+    }
+
+
 def _filled(block: Json, given: Json) -> Json:
     """What an input holds when its modal is submitted; an optional one that was left empty is null."""
-    element = block["element"]
-    text = given.get(block["block_id"])
-    if text is None and not block.get("optional"):
+    element, value = block["element"], given.get(block["block_id"])
+    if not value and not block.get("optional"):
         raise CannotClick(f"the input {block['block_id']} has to be filled in")
-    if text is not None and len(text) > element.get("max_length", 3_000):
-        raise CannotClick(f"the input {block['block_id']} takes {element['max_length']} characters")
-    return {element["action_id"]: {"type": element["type"], "value": text}}
+    if element["type"] == "plain_text_input":
+        if value is not None and len(value) > element.get("max_length", 3_000):
+            raise CannotClick(f"the input {block['block_id']} takes {element['max_length']} characters")
+        return {element["action_id"]: {"type": element["type"], "value": value or None}}
+    return {element["action_id"]: {"type": element["type"], **_chosen(element, value or None)}}
+
+
+def _chosen(element: Json, value: str | list[str] | None) -> Json:
+    """What a menu says was chosen: `value` is an option's value, several where it takes several, or a person's id."""
+    if element["type"] == "users_select":
+        return {"selected_user": value}
+    values = [value] if isinstance(value, str) else value or []
+    options = [option for option in element["options"] if option["value"] in values]
+    if element["type"] in ("checkboxes", "multi_static_select"):
+        return {"selected_options": options}
+    return {"selected_option": options[0] if options else None}
 
 
 def _container(message: Message, channel: Channel) -> Json:
@@ -175,12 +213,12 @@ def _controls(message: Message) -> Iterator[tuple[str, Json]]:
                 yield block["block_id"], element
 
 
-def _action(message: Message, action_id: str, value: str | None) -> Json:
+def _action(message: Message, action_id: str, value: str | list[str] | None) -> Json:
     """The one `actions` entry for a control, picked by action_id, and by `value` where that is not enough."""
     found = [
         (block_id, element)
         for block_id, element in _controls(message)
-        if element["action_id"] == action_id and (value is None or value in _values(element))
+        if element["action_id"] == action_id and _fits(element, value)
     ]
     if len(found) != 1:
         there = sorted({element["action_id"] for _, element in _controls(message)})
@@ -190,14 +228,20 @@ def _action(message: Message, action_id: str, value: str | None) -> Json:
         )
     block_id, element = found[0]
     action = {"action_id": action_id, "block_id": block_id, "type": element["type"]}
-    if "options" in element:
-        option = next(o for o in element["options"] if value is None or o["value"] == value)
-        many = element["type"] in ("checkboxes", "multi_static_select")
-        return {**action, "selected_options": [option]} if many else {**action, "selected_option": option}
+    if "options" in element or element["type"] == "users_select":
+        first = element["options"][0]["value"] if "options" in element else None
+        return action | _chosen(element, first if value is None else value)
     if element["type"] == "feedback_buttons":
         buttons = (element["positive_button"], element["negative_button"])
         return {**action, **next(b for b in buttons if value is None or b["value"] == value)}
     return {**action, **{name: element[name] for name in ("text", "value", "style", "url") if name in element}}
+
+
+def _fits(element: Json, value: str | list[str] | None) -> bool:
+    """Whether a control can say this."""
+    if value is None or element["type"] == "users_select":
+        return True
+    return set([value] if isinstance(value, str) else value) <= set(_values(element))
 
 
 def _values(element: Json) -> list[str]:

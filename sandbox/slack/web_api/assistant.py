@@ -43,6 +43,5 @@ async def set_suggested_prompts(call: Call) -> Json:
     for prompt in prompts:
         if not isinstance(prompt, dict) or set(prompt) != {"title", "message"}:
             raise Refused("invalid_arguments", "a prompt has a title and a message")
-    key = (channel.id, call.text("thread_ts"))
-    call.workspace.world.prompts[key] = {"title": call.text("title"), "prompts": prompts}
+    call.workspace.set_prompts(channel.id, call.text("thread_ts"), {"title": call.text("title"), "prompts": prompts})
     return {}
