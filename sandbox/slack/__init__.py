@@ -18,7 +18,8 @@ Control API (JSON, no token):
                                                          files: [{name, content | base64, mimetype?}]
     POST /sandbox/messages/edit    {channel, ts, text}   and /sandbox/messages/delete {channel, ts} -> {ts}
     POST /sandbox/reactions        {channel, ts, user, name, remove?} -> {changed}
-    POST /sandbox/actions          {channel, ts, user, action_id, value?} -> {delivered}; 409 if no such control
+    POST /sandbox/actions          {channel, ts, user, action_id, value?} -> {delivered}; 409 if no such control;
+                                                         {view: home, user, action_id, value?} for one on the App Home
     POST /sandbox/modals           {user, values?: {block_id: text}} -> {delivered}: submits the modal open for them
     POST /sandbox/modals/close     {user}                -> {delivered}: closes it; the app hears of it if it asked to
     POST /sandbox/home             {user, tab: home | messages}; GET /sandbox/home?user= -> {view}

@@ -61,7 +61,7 @@ class Clicks:
         value: str | list[str] | None,
     ) -> bool:
         """Send one `block_actions`; False when no socket was there to take it."""
-        action = _action(message, action_id, value)
+        action = _action(message.blocks, f"message {message.ts}", action_id, value)
         key = secrets.token_urlsafe(12)
         self._urls[key] = ResponseUrl(channel.id, message.ts, user.id, self.clock.now() + RESPONSE_LIVES)
         payload: Json = {
@@ -83,6 +83,20 @@ class Clicks:
         self.workspace.feed.publish(
             "click", channel=channel.id, ts=message.ts, user=user.id, name=user.mention, action=action
         )
+        return await self.workspace.sockets.deliver_click(payload)
+
+    async def use_home(self, user: User, action_id: str, value: str | list[str] | None) -> bool:
+        """Send the `block_actions` of a control on somebody's App Home."""
+        view = self.workspace.world.homes.get(user.id)
+        if view is None:
+            raise CannotClick(f"no Home is published for {user.mention}")
+        action = _action(view["blocks"], "the Home", action_id, value)
+        payload: Json = {
+            **_about_view("block_actions", user, view),
+            "container": {"type": "view", "view_id": view["id"]},
+            "trigger_id": self.workspace.triggers.issue(user.id),
+            "actions": [{**action, "action_ts": self.workspace.world.next_ts()}],
+        }
         return await self.workspace.sockets.deliver_click(payload)
 
     async def submit(self, user: User, given: Json) -> bool:
@@ -205,25 +219,25 @@ def _container(message: Message, channel: Channel) -> Json:
     }
 
 
-def _controls(message: Message) -> Iterator[tuple[str, Json]]:
-    """Every control on a message with the block_id around it."""
-    for block in message.blocks:
+def _controls(blocks: list[Json]) -> Iterator[tuple[str, Json]]:
+    """Every control with the block_id around it."""
+    for block in blocks:
         for element in [*block.get("elements", []), block.get("accessory"), block.get("element")]:
             if isinstance(element, dict) and "action_id" in element:
-                yield block["block_id"], element
+                yield block.get("block_id", ""), element
 
 
-def _action(message: Message, action_id: str, value: str | list[str] | None) -> Json:
+def _action(blocks: list[Json], where: str, action_id: str, value: str | list[str] | None) -> Json:
     """The one `actions` entry for a control, picked by action_id, and by `value` where that is not enough."""
     found = [
         (block_id, element)
-        for block_id, element in _controls(message)
+        for block_id, element in _controls(blocks)
         if element["action_id"] == action_id and _fits(element, value)
     ]
     if len(found) != 1:
-        there = sorted({element["action_id"] for _, element in _controls(message)})
+        there = sorted({element["action_id"] for _, element in _controls(blocks)})
         raise CannotClick(
-            f"{len(found)} controls on message {message.ts} match action_id {action_id!r}"
+            f"{len(found)} controls on {where} match action_id {action_id!r}"
             f"{'' if value is None else f' and value {value!r}'}; there are: {there or 'none'}"
         )
     block_id, element = found[0]
@@ -232,8 +246,11 @@ def _action(message: Message, action_id: str, value: str | list[str] | None) -> 
         first = element["options"][0]["value"] if "options" in element else None
         return action | _chosen(element, first if value is None else value)
     if element["type"] == "feedback_buttons":
-        buttons = (element["positive_button"], element["negative_button"])
-        return {**action, **next(b for b in buttons if value is None or b["value"] == value)}
+        buttons = [element[name] for name in ("positive_button", "negative_button")]
+        picked = [button for button in buttons if button["value"] == value]
+        if len(picked) != 1:
+            raise CannotClick(f"{action_id!r} is two buttons: say which by its value, {[b['value'] for b in buttons]}")
+        return {**action, "text": picked[0]["text"], "value": value}
     return {**action, **{name: element[name] for name in ("text", "value", "style", "url") if name in element}}
 
 

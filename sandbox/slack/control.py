@@ -5,6 +5,7 @@ Documented in the package's docstring. It needs no token: the process listens on
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -150,10 +151,15 @@ class Control:
 
     async def click(self, order: Json, request: web.Request) -> Json:
         """Somebody clicks."""
-        channel, message = self.it.people.message(order)
         user = self.it.people.user(order.get("user"))
-        if user.id not in channel.members:
-            raise BadOrder(f"{user.mention} is not in {channel.id} and cannot click there")
+        if order.get("view"):
+            used = self.it.clicks.use_home(user, str(order.get("action_id")), order.get("value"))
+            return {"delivered": await used}
+        channel, message = self.it.people.message(order)
+        if user.id not in channel.members or message.ephemeral_to not in (None, user.id):
+            raise BadOrder(
+                f"{user.mention} is not in {channel.id} or does not see that message, and cannot click there"
+            )
         origin, action = str(request.url.origin()), str(order.get("action_id"))
         delivered = await self.it.clicks.click(origin, channel, message, user, action, order.get("value"))
         return {"delivered": delivered}
@@ -224,8 +230,9 @@ class Control:
         after = int(request.headers.get("Last-Event-ID") or request.query.get("after") or 0)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
-        async for event in self.it.feed.follow(after):
-            await response.write(event.encode())
+        with contextlib.suppress(ConnectionResetError):  # the reader went away
+            async for event in self.it.feed.follow(after):
+                await response.write(event.encode())
         return response
 
     def _seen(self, messages: list[Message]) -> list[Json]:

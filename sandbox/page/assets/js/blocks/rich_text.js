@@ -1,7 +1,7 @@
 // rich_text blocks: sections, lists, preformatted text, quotes, and the elements inside a line.
 
 import { h } from "../dom.js";
-import { emojiOf } from "./emoji.js";
+import { emojiOf, withEmoji } from "./emoji.js";
 import { channel, date, everybody, group, link, person } from "./mentions.js";
 import { problem } from "./problem.js";
 
@@ -38,7 +38,7 @@ function list(element) {
 }
 
 const INLINE = {
-  text: (element) => element.text,
+  text: (element) => (element.style?.code ? element.text : withEmoji(element.text)),
   link: (element) => link(element.url, element.text),
   emoji: (element) => emojiCharacter(element),
   user: (element) => person(element.user_id),

@@ -8,6 +8,7 @@ import { Completion } from "./completion.js";
 
 const drafts = new Map();
 const MOST_BYTES = 8 * 1024 * 1024;
+const MOST_HEIGHT = 220; // pixels
 
 /** The composer of a channel, or of a thread in it. */
 export class Composer {
@@ -59,8 +60,9 @@ export class Composer {
   #changed() {
     drafts.set(this.key, this.field.value);
     this.send.disabled = !this.field.value.trim() && !this.#files.length;
+    if (CSS.supports("field-sizing: content") || !this.field.isConnected) return;
     this.field.style.height = "auto";
-    this.field.style.height = `${Math.min(this.field.scrollHeight, 220)}px`;
+    this.field.style.height = `${Math.min(this.field.scrollHeight, MOST_HEIGHT)}px`;
   }
 
   #at() {

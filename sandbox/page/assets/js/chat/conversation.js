@@ -15,6 +15,7 @@ export class Conversation {
     this.channel = channel;
     const conversation = world.conversations.get(channel);
     this.list = new MessageList({ channel, inThread: false }, conversation.is_im ? "Messages with the app" : `Messages in ${conversation.name}`);
+    refill(this.list.beginning, beginning(conversation));
     this.prompts = h("div", { class: "prompts" });
     this.foot = h("div", { class: "conversation-foot" }, this.prompts, this.#writing(conversation));
     this.element = h("section", { class: "conversation pane", "aria-label": conversation.is_im ? "Messages" : conversation.name }, header || heading(conversation), this.list.element, this.foot);
@@ -79,6 +80,14 @@ function heading(conversation) {
     h("h1", {}, icon(conversation.is_private ? "lock" : "hash"), conversation.name),
     h("p", { class: "pane-about" }, `${people} members${conversation.is_ext_shared ? " · shared with another organization" : ""}${conversation.members.includes(world.bot) ? "" : " · the bot is not here"}`),
   );
+}
+
+function beginning(conversation) {
+  const app = world.people.get(world.bot).name;
+  if (conversation.is_im) return h("p", {}, `This is the very beginning of your direct messages with ${app}. Only the two of you are here.`);
+  const here = conversation.members.includes(world.bot);
+  const invitation = here ? ["Mention ", h("b", {}, `@${app}`), " to have something looked into, such as “500 errors spiking on api-server”."] : `${app} is not in this channel and reads nothing of it.`;
+  return [h("h2", {}, `#${conversation.name}`), h("p", {}, "This is the very beginning of the channel. ", invitation)];
 }
 
 /** The way back to the list, on a phone. */

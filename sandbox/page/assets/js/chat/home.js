@@ -49,13 +49,13 @@ export class Home {
 
   #show(view) {
     homes.set(me().id, view);
-    const context = { act: (element, block, value) => act(view, element, block, value) };
+    const context = { act: (element, block, value) => act(element, value) };
     refill(this.body, h("div", { class: "home-blocks" }, view.blocks.map((block) => renderBlock(block, context))));
   }
 }
 
-async function act(view, element, block, value) {
-  const body = { user: me().id, view: view.id, action_id: element.action_id, block_id: block.block_id };
+async function act(element, value) {
+  const body = { user: me().id, view: "home", action_id: element.action_id };
   const answer = await order("/api/slack/actions", value === undefined ? body : { ...body, value });
   if (answer && !answer.delivered) toast("Nobody took the click: the bot is not connected.");
 }

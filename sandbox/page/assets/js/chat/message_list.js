@@ -20,7 +20,8 @@ export class MessageList {
     this.list = h("ol", { class: "messages", "aria-label": label });
     this.more = h("button", { type: "button", class: "button earlier", hidden: true, onclick: () => this.#showEarlier() }, "Show earlier messages");
     this.jump = h("button", { type: "button", class: "jump", hidden: true, onclick: () => this.toEnd() }, icon("arrow"), "New messages");
-    this.scroller = h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": label }, this.more, this.list);
+    this.beginning = h("div", { class: "beginning" });
+    this.scroller = h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": label }, this.more, this.beginning, this.list);
     this.element = h("div", { class: "message-list" }, this.scroller, this.jump);
     this.toolbar = new Toolbar(this);
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -74,6 +75,7 @@ export class MessageList {
   #render() {
     const shown = this.#messages.slice(this.#earlier);
     this.more.hidden = this.#earlier === 0;
+    this.beginning.hidden = this.#earlier > 0;
     const wanted = new Set(shown.map((message) => message.ts));
     for (const [ts, view] of this.#views) {
       if (!wanted.has(ts)) {

@@ -65,8 +65,8 @@ export function botName() {
 }
 
 function role(person) {
-  if (world.approvers.includes(person.id)) return " – may approve";
-  if (person.is_guest) return " – guest";
+  if (world.approvers.includes(person.id)) return " (may approve)";
+  if (person.is_guest) return " (guest)";
   return "";
 }
 

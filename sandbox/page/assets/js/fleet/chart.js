@@ -1,7 +1,7 @@
 // A small line chart of one signal of one service, with its limits and the deployments.
 
 import { h, s } from "../dom.js";
-import { clockWithSeconds } from "../time.js";
+import { clockWithSeconds, span } from "../time.js";
 import { figure } from "./figures.js";
 
 const WIDTH = 300;
@@ -28,7 +28,7 @@ export function chart({ title, service, unit, points, start, step, warning, crit
   );
   const highest = known.length ? Math.max(...known) : null;
   const words = known.length
-    ? `${title} of ${service}: now ${figure(now, unit)}, highest ${figure(highest, unit)} in the last 15 minutes`
+    ? `${title} of ${service}: now ${figure(now, unit)}, highest ${figure(highest, unit)} in the last ${span(points.length * step)}`
     : `${title} of ${service}: not measured`;
   const readout = h("span", { class: "readout" }, known.length ? `max ${figure(highest, unit)}` : "");
   const box = h("figure", { class: `chart-box ${state}`, role: "img", "aria-label": words }, h("figcaption", { "aria-hidden": "true" }, h("span", {}, title), h("b", {}, figure(now, unit))), drawing, readout);

@@ -11,6 +11,7 @@ import { figure, STATE_WORDS } from "./figures.js";
 import { Topology } from "./topology.js";
 
 const LINES = 60;
+const LEAST = 180; // seconds that a chart shows, also when less is known
 
 export class FleetPanel {
   #scope = new Scope();
@@ -46,6 +47,7 @@ export class FleetPanel {
     this.missing.hidden = !why;
     this.missing.textContent = why || "";
     if (fleet.refused) return;
+    if (fleet.history) crop(fleet.history);
     this.topology.show(fleet.services);
     this.editor.show(fleet);
     this.#showServices(fleet);
@@ -96,6 +98,19 @@ export class FleetPanel {
       this.logs.textContent = error.message;
     }
     if (atEnd) this.logs.scrollTop = this.logs.scrollHeight;
+  }
+}
+
+/** Leave out the time before the first figure of any chart, so that a young demo's charts are not empty. */
+function crop(history) {
+  const lines = Object.values(history.points).flatMap((services) => Object.values(services));
+  if (!lines.length) return;
+  const known = lines.map((line) => line.findIndex((value) => value !== null)).filter((number) => number >= 0);
+  const first = Math.min(Math.min(...known), lines[0].length - LEAST / history.step);
+  if (first <= 0) return;
+  history.start += first * history.step;
+  for (const services of Object.values(history.points)) {
+    for (const name of Object.keys(services)) services[name] = services[name].slice(first);
   }
 }
 

@@ -36,8 +36,8 @@ export class Topology {
       const layer = depth.get(service.name);
       const node = h("li", {}, h("div", { class: "node" }, h("b", {}, service.name), h("span", { class: "node-state" }), h("span", { class: "node-figures" }), h("span", { class: "unseen" }, service.depends_on.length ? ` depends on ${service.depends_on.join(", ")}` : " depends on nothing")));
       const middle = layer === 0 || layer === last;
-      node.style.left = `${14 + (layer / last) * 72}%`;
-      node.style.top = middle ? "50%" : layer % 2 ? "22%" : "78%";
+      node.style.left = `${13 + (layer / last) * 76}%`;
+      node.style.top = middle ? "50%" : layer % 2 ? "17%" : "83%";
       return node;
     });
     refill(this.nodes, nodes);
