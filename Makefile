@@ -13,7 +13,7 @@ setup: .venv/.runtime prometheus ## what running needs: .venv with the locked de
 demo: .venv/.runtime prometheus ## break a simulated fleet and watch the bot find out why
 	@$(PY) -m sandbox $(ARGS)
 
-test: .venv/.development prometheus alertmanager postgres ## the whole test suite, on real processes
+test: .venv/.development prometheus alertmanager postgres chromium ## the whole test suite, on real processes
 	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/.development prometheus ## lint, types, layers, Prometheus configuration
@@ -36,7 +36,7 @@ lock: .venv/.development ## pin the newest allowed dependencies, with hashes and
 clean: ## remove what the sandbox and the tools left
 	@rm -rf var .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: prometheus alertmanager postgres
+.PHONY: prometheus alertmanager postgres chromium
 prometheus:
 	@scripts/ensure_prometheus.sh
 
@@ -45,6 +45,9 @@ alertmanager:
 
 postgres:
 	@scripts/ensure_postgres.sh
+
+chromium:
+	@scripts/ensure_chromium.sh
 
 .venv/.runtime: requirements.txt
 	@scripts/ensure_venv.sh requirements.txt

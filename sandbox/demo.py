@@ -1,4 +1,4 @@
-"""The demo: a fleet breaks, somebody asks the bot, the thread is printed live.
+"""The demo: a fleet breaks, somebody asks the bot, the thread is printed live, and a page in a browser shows it all.
 
 Everything but Slack, the fleet and (without a key) the model is what production runs. With ANTHROPIC_API_KEY set, the
 real model investigates.
@@ -11,8 +11,10 @@ import shutil
 import signal
 import sys
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+from sandbox import page
 from sandbox.processes import NotReady
 from sandbox.stack import Stack, real_model_environment
 from sandbox.terminal import ThreadPrinter, is_complete
@@ -63,7 +65,12 @@ async def _demo(folder: Path, *, once: bool, healthy: bool) -> int:
 async def _tell(
     folder: Path, model: dict[str, str] | None, *, once: bool, healthy: bool, stopping: asyncio.Event
 ) -> int:
-    async with Stack(folder, real_model=model) as stack:
+    stack = Stack(folder, real_model=model)
+    async with AsyncExitStack() as running:
+        if not once:
+            url = await running.enter_async_context(page.show(stack, model=_model_name(model), approvers=("Ada",)))
+            print(f"\n  Open {url}\n", flush=True)
+        await running.enter_async_context(stack)
         print(f"  fleet {stack.fleet.found} · Prometheus {stack.prometheus.found} · Slack stand-in {stack.slack.found}")
         if not healthy:
             print("\nBreaking api-server: DB_POOL_SIZE=1 in a copy of config/api-server.env, then a redeploy …")
@@ -76,10 +83,14 @@ async def _tell(
         if once:
             print("\nThe root cause was found." if found else "\nThe root cause was not found in the answer.")
             return 0 if found else 1
-        print(f"\nEverything stays up; edit {stack.env_file} and redeploy with")
+        print(f"\nEverything stays up, and the page too: {url}\nOr edit {stack.env_file} and redeploy with")
         print(f"  curl -X POST {stack.fleet.found}/redeploy/api-server\nCtrl-C ends it all.")
         await stopping.wait()
         return 0
+
+
+def _model_name(model: dict[str, str] | None) -> str:
+    return model.get("SRE_MODEL", "Claude") if model else ""
 
 
 async def _follow(stack: Stack, ts: str) -> str:

@@ -81,7 +81,7 @@ class Events:
         async with asyncio.TaskGroup() as group:
             sources = [group.create_task(self._chat(waiting, int(after)))]
             sources += [group.create_task(self._watch(waiting, name)) for name in self._names]
-            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            with contextlib.suppress(ConnectionError):  # the browser went away
                 await self._send(response, waiting)
             for source in sources:
                 source.cancel()

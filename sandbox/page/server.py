@@ -77,16 +77,20 @@ async def _asset(request: web.Request) -> web.StreamResponse:
     return web.Response(body=path.read_bytes(), content_type=KINDS[path.suffix], charset="utf-8")
 
 
+async def _listen(runner: web.AppRunner, port: int) -> None:
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+    except OSError:  # another demo, or anything else
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+
+
 @contextlib.asynccontextmanager
 async def serve(whereabouts: Whereabouts, port: int = 0) -> AsyncIterator[str]:
     """Serve the page on 127.0.0.1 until the context ends; gives its address.
 
     Args:
         whereabouts: says where the parts are, whenever it is asked.
-        port: 0 takes a free one.
-
-    Raises:
-        OSError: the port is taken.
+        port: where it is to be; if something else is there, or with 0, it is on a free one.
     """
     async with aiohttp.ClientSession(trust_env=False) as http:
         runner = web.AppRunner(
@@ -94,7 +98,7 @@ async def serve(whereabouts: Whereabouts, port: int = 0) -> AsyncIterator[str]:
         )
         await runner.setup()
         try:
-            await web.TCPSite(runner, "127.0.0.1", port).start()
+            await _listen(runner, port)
             yield "http://{}:{}".format(*runner.addresses[0][:2])
         finally:
             await runner.cleanup()

@@ -144,7 +144,7 @@ async def test_a_stream_is_stopped_with_slacks_own_button(scene: Scene):
     chunks = [{"type": "markdown_text", "text": "I begin"}]
     await scene.app.call("chat.startStream", channel=INCIDENTS, thread_ts=ts, chunks=chunks, **who)
     await page.locator(".thread").get_by_role("button", name="Stop").click()
-    await expect(page.locator(".thread .mark")).to_have_text("You stopped this answer.")
+    await expect(page.locator(".thread .mark")).to_have_text("Somebody stopped this answer.")
     assert (await until(lambda: scene.app.events("agent_session_stopped")))[0]["user"] == ADA
 
 

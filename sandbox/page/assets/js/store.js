@@ -146,6 +146,7 @@ function setStatus(channel, ts, status) {
   const key = `${channel}/${ts}`;
   if (status?.status) statuses.set(key, { ...status, until: Date.now() + STATUS_LIVES });
   else statuses.delete(key);
+  if (status?.status) setTimeout(() => emit("status", { channel, ts }), STATUS_LIVES + 100);
   emit("status", { channel, ts });
 }
 

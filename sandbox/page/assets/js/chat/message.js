@@ -111,7 +111,7 @@ export class MessageView {
     const { message } = this;
     const words = [];
     if (message.edited && !message.stream) words.push(h("span", { class: "mark" }, "(edited)"));
-    if (message.stream === "stopped_by_user") words.push(h("span", { class: "mark" }, "You stopped this answer."));
+    if (message.stream === "stopped_by_user") words.push(h("span", { class: "mark" }, "Somebody stopped this answer."));
     if (message.stream === "open") {
       const stop = () => order("/api/slack/streams/stop", { channel: this.#place.channel, ts: message.ts, user: me().id });
       words.push(h("span", { class: "cursor", "aria-hidden": "true" }), h("button", { type: "button", class: "button small", onclick: stop }, icon("stop"), "Stop"));

@@ -26,6 +26,10 @@ export class ChatPanel {
 
   /** Show what the address says: ["chat", channel?, thread?] or ["app", tab, thread?]. */
   show([kind, id, thread]) {
+    if (kind === "chat" && id && id === directWithApp()) {
+      this.show(["app", "messages", thread]); // a thread of the direct messages, as links name it
+      return;
+    }
     const channel = kind === "app" ? directWithApp() : this.#channel(id);
     if (!channel) return;
     if (kind === "chat" && !id && innerWidth > 720) {
