@@ -89,16 +89,18 @@ class Events:
 
     async def _send(self, response: web.StreamResponse, waiting: "asyncio.Queue[bytes]") -> None:
         closing = asyncio.create_task(self._closing.wait())
+        more: asyncio.Task[bytes] | None = None
         try:
-            while not closing.done() and not waiting.full():
+            while not waiting.full():
                 more = asyncio.create_task(waiting.get())
                 await asyncio.wait({more, closing}, return_when=asyncio.FIRST_COMPLETED)
-                if more.done():
-                    await response.write(more.result())
-                else:
-                    more.cancel()
+                if closing.done():
+                    return
+                await response.write(more.result())
         finally:
             closing.cancel()
+            if more:
+                more.cancel()
 
     async def _chat(self, waiting: "asyncio.Queue[bytes]", after: int) -> None:
         """Slack's events, for ever; a stand-in that is not up yet is waited for."""

@@ -67,18 +67,20 @@ export class ConfluencePanel {
       h("a", { class: "icon-button back", href: hash(["confluence"]), "aria-label": "All pages" }, icon("back")),
       h("h2", { class: "page-title" }, page.title),
       h("p", { class: "muted" }, `${when}version ${page.version} `, page.labels.map((label) => h("span", { class: "chip" }, label))),
-      h("div", { class: "wiki" }, page.body.map(node)),
+      h("div", { class: "wiki" }, page.body.map((each) => node(each, HIGHEST - highest(page.body)))),
     ];
   }
 }
 
-// What a reader sees of an element. Headings begin below the page's own, so that their order is right.
-const HEADINGS = { h1: "h3", h2: "h4", h3: "h5", h4: "h6", h5: "h6", h6: "h6" };
+// What a reader sees of an element.
+const HEADING = /^h([1-6])$/;
+const HIGHEST = 3; // below the title of the page
+const LOWEST = 6;
 const SAME = new Set("p br hr blockquote pre div span strong em u s del ins sub sup small code kbd samp ul ol li dl dt dd thead tbody tfoot tr th td caption".split(" "));
 const SPECIAL = {
   a: (attributes, children) => link(attributes.href, children),
   time: (attributes, children) => h("time", { datetime: attributes.datetime }, children),
-  table: (_, children) => h("div", { class: "block-table", role: "region", tabindex: "0", "aria-label": "Table" }, h("table", {}, children)),
+  table: (_, children) => h("div", { class: "block-table", role: "group", tabindex: "0", "aria-label": "Table" }, h("table", {}, children)),
   "code-block": (attributes, children) => h("pre", { tabindex: "0", "data-language": attributes.language || null }, h("code", {}, children)),
   panel: (attributes, children) => h("div", { class: `wiki-panel ${attributes.kind}`, role: "note" }, attributes.title && h("b", {}, attributes.title), children),
   expand: (attributes, children) => h("details", {}, h("summary", {}, attributes.title || "More"), children),
@@ -87,12 +89,19 @@ const SPECIAL = {
   task: (attributes, children) => h("li", {}, h("span", { class: attributes.done ? "box done" : "box", role: "img", "aria-label": attributes.done ? "Done:" : "To do:" }), h("div", {}, children)),
 };
 
-function node(given) {
+/** An element of the tree; `shift` puts the body's headings below the page's own, whatever they begin with. */
+function node(given, shift) {
   if (typeof given === "string") return given;
   const [name, attributes, children] = given;
-  const inside = children.map(node);
+  const inside = children.map((child) => node(child, shift));
+  const heading = HEADING.exec(name);
+  if (heading) return h(`h${Math.min(Number(heading[1]) + shift, LOWEST)}`, {}, inside);
   if (SPECIAL[name]) return SPECIAL[name](attributes, inside);
-  if (HEADINGS[name]) return h(HEADINGS[name], {}, inside);
   if (SAME.has(name)) return h(name, attributes, inside);
   return [problem(`“${attributes.name}” of this page`, given), inside];
+}
+
+/** The level of the highest heading in a tree. */
+function highest(nodes) {
+  return Math.min(LOWEST, ...nodes.filter(Array.isArray).map(([name, , children]) => Number(HEADING.exec(name)?.[1] || highest(children))));
 }

@@ -54,7 +54,7 @@ export function ask(title, text, confirm, style = "primary") {
 
 /** A modal that the app opened for whoever is at the keyboard. */
 export async function openModal(view) {
-  const context = { fields: [], act: () => undefined };
+  const context = { fields: [], act: () => undefined, level: 3 };
   const blocks = view.blocks.map((block) => renderBlock(block, context));
   const form = h("form", { class: "modal-form", novalidate: true }, blocks);
   const close = closing(view.close ? wordsOf(view.close) : "Cancel", "", "");

@@ -111,7 +111,7 @@ export class PagerDutyPanel {
       this.deliveries,
       h("h2", {}, "Webhook deliveries"),
       h("p", { class: "muted" }, to ? `Signed with HMAC-SHA256, to ${to}. ${pending ? `${pending} still to be sent.` : "Nothing waits."}` : "Nobody has subscribed to webhooks."),
-      rows.length ? h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": "Webhook deliveries" }, h("table", { class: "plain-table" }, h("thead", {}, head), h("tbody", {}, rows))) : null,
+      rows.length ? h("div", { class: "table-scroll", tabindex: "0", role: "group", "aria-label": "Webhook deliveries" }, h("table", { class: "plain-table" }, h("thead", {}, head), h("tbody", {}, rows))) : null,
     );
   }
 }

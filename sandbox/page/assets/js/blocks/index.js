@@ -1,4 +1,5 @@
-// One renderer for each type of block that the stand-in lets pass. `context` is what controls need: see controls.js.
+// One renderer for each type of block that the stand-in lets pass. `context` is
+// what controls need (see controls.js), and `level`, that of the headings in this place.
 
 import { h } from "../dom.js";
 import { control } from "./controls.js";
@@ -11,7 +12,7 @@ import { richText } from "./rich_text.js";
 import { table } from "./table.js";
 
 const BLOCKS = {
-  header: (block) => h("p", { class: "block-header", role: "heading", "aria-level": "4" }, textOf(block.text)),
+  header: (block, context) => h(`h${context.level}`, { class: "block-header" }, textOf(block.text)),
   divider: () => h("hr"),
   section,
   context: (block, context) => h("div", { class: "block-context" }, block.elements.map((each) => small(each, context))),

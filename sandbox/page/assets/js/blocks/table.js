@@ -17,7 +17,7 @@ export function table(block) {
   );
   return h(
     "div",
-    { class: "block-table", role: "region", tabindex: "0", "aria-label": "Table" },
+    { class: "block-table", role: "group", tabindex: "0", "aria-label": "Table" },
     h("table", {}, h("thead", {}, rows[0]), h("tbody", {}, rows.slice(1))),
   );
 }

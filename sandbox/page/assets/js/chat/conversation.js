@@ -87,7 +87,7 @@ function beginning(conversation) {
   if (conversation.is_im) return h("p", {}, `This is the very beginning of your direct messages with ${app}. Only the two of you are here.`);
   const here = conversation.members.includes(world.bot);
   const invitation = here ? ["Mention ", h("b", {}, `@${app}`), " to have something looked into, such as “500 errors spiking on api-server”."] : `${app} is not in this channel and reads nothing of it.`;
-  return [h("h2", {}, `#${conversation.name}`), h("p", {}, "This is the very beginning of the channel. ", invitation)];
+  return [h("p", { class: "beginning-name" }, `#${conversation.name}`), h("p", {}, "This is the very beginning of the channel. ", invitation)];
 }
 
 /** The way back to the list, on a phone. */

@@ -28,7 +28,7 @@ export class Home {
   #scope = new Scope();
 
   constructor() {
-    this.body = h("div", { class: "home-body", tabindex: "0", role: "region", "aria-label": "Home" }, h("p", { class: "empty" }, "The app is asked for its Home …"));
+    this.body = h("div", { class: "home-body", tabindex: "0", role: "group", "aria-label": "Home" }, h("p", { class: "empty" }, "The app is asked for its Home …"));
     this.element = h("section", { class: "conversation pane home", "aria-label": "Home of the app" }, appHeader("home"), this.body);
     this.#scope.on("home", (data) => data.user === me().id && this.#show(data.view));
     this.#load();
@@ -49,7 +49,7 @@ export class Home {
 
   #show(view) {
     homes.set(me().id, view);
-    const context = { act: (element, block, value) => act(element, value) };
+    const context = { act: (element, block, value) => act(element, value), level: 2 };
     refill(this.body, h("div", { class: "home-blocks" }, view.blocks.map((block) => renderBlock(block, context))));
   }
 }

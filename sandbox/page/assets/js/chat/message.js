@@ -48,7 +48,7 @@ export class MessageView {
     const same = before && before.name === message.name && !before.ephemeral_to && !message.ephemeral_to;
     const compact = Boolean(same && !newDay && message.ts - before.ts < PAUSE && before.subtype !== "tombstone");
     this.element.classList.toggle("compact", compact);
-    if (newDay && !this.#place.inThread) this.#day.replaceChildren(h("h3", {}, dayOf(dateOf(message.ts))));
+    if (newDay && !this.#place.inThread) this.#day.replaceChildren(h("h2", {}, dayOf(dateOf(message.ts))));
     else this.#day.replaceChildren();
   }
 
@@ -73,7 +73,7 @@ export class MessageView {
   #parts() {
     const { message } = this;
     const parts = [["meta", [message.name, message.bot, message.ephemeral_to], () => this.#meta()]];
-    const context = { act: (element, block, value) => this.#act(element, value) };
+    const context = { act: (element, block, value) => this.#act(element, value), level: this.#place.inThread ? 2 : 3 };
     message.blocks.forEach((block, number) => parts.push([`block ${number}`, block, () => renderBlock(block, context)]));
     if (!message.blocks.length && message.text) parts.push(["text", message.text, () => this.#text()]);
     message.attachments.forEach((each, number) =>

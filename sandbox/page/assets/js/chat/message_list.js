@@ -21,7 +21,7 @@ export class MessageList {
     this.more = h("button", { type: "button", class: "button earlier", hidden: true, onclick: () => this.#showEarlier() }, "Show earlier messages");
     this.jump = h("button", { type: "button", class: "jump", hidden: true, onclick: () => this.toEnd() }, icon("arrow"), "New messages");
     this.beginning = h("div", { class: "beginning" });
-    this.scroller = h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": label }, this.more, this.beginning, this.list);
+    this.scroller = h("div", { class: "scroller", tabindex: "0", role: "group", "aria-label": label }, this.more, this.beginning, this.list);
     this.element = h("div", { class: "message-list" }, this.scroller, this.jump);
     this.toolbar = new Toolbar(this);
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });

@@ -14,7 +14,7 @@ export class Sidebar {
   constructor() {
     this.lists = h("nav", { class: "sidebar-lists", "aria-label": "Conversations" });
     this.person = h("div", { class: "acting" });
-    this.element = h("div", { class: "sidebar" }, h("h2", { class: "workspace" }, "Sandbox workspace"), this.lists, this.person);
+    this.element = h("div", { class: "sidebar" }, h("h1", { class: "workspace" }, "Sandbox workspace"), this.lists, this.person);
     this.#scope.on("unread", () => this.#render());
     this.#scope.on("me", () => this.#render());
     this.#render();
@@ -71,5 +71,5 @@ function role(person) {
 }
 
 function section(title, items) {
-  return [h("h3", {}, title), h("ul", {}, items)];
+  return [h("h2", {}, title), h("ul", {}, items)];
 }

@@ -18,7 +18,7 @@ export class Thread {
     const conversation = world.conversations.get(channel);
     const name = conversation.is_im ? "Direct message" : `#${conversation.name}`;
     const close = h("a", { class: "icon-button close", href: hash(back), "aria-label": "Close the thread", title: "Close the thread" }, icon("close"));
-    const head = h("header", { class: "pane-head" }, backTo(back, "Back to the channel"), h("h2", {}, "Thread"), h("p", { class: "pane-about" }, name), close);
+    const head = h("header", { class: "pane-head" }, backTo(back, "Back to the channel"), h("h1", {}, "Thread"), h("p", { class: "pane-about" }, name), close);
     this.list = new MessageList({ channel, inThread: true }, "Thread");
     this.status = h("div", { class: "status", role: "status" });
     this.element = h("section", { class: "thread pane", "aria-label": "Thread" }, head, this.list.element, this.status);
