@@ -36,17 +36,17 @@ export class ConfluencePanel {
     this.notice.textContent = found.refused || "";
     if (found.refused) return;
     this.title.textContent = `Space ${found.space.name} (${found.space.key})`;
-    const root = found.pages.filter((page) => !found.pages.some((each) => each.id === page.parent));
-    refill(this.list, root.map((page) => this.#branch(page, found.pages)));
     const chosen = found.pages.find((page) => page.id === this.#open) || found.pages[0];
+    const root = found.pages.filter((page) => !found.pages.some((each) => each.id === page.parent));
+    refill(this.list, root.map((page) => this.#branch(page, found.pages, chosen)));
     this.#read(chosen);
   }
 
-  #branch(page, pages) {
-    const here = page.id === this.#open;
+  #branch(page, pages, chosen) {
+    const here = page === chosen;
     const below = pages.filter((each) => each.parent === page.id);
     const line = h("a", { class: here ? "record-line here" : "record-line", href: hash(["confluence", page.id]), "aria-current": here ? "page" : null }, icon("file"), h("span", {}, page.title));
-    return h("li", {}, line, below.length ? h("ul", {}, below.map((each) => this.#branch(each, pages))) : null);
+    return h("li", {}, line, below.length ? h("ul", {}, below.map((each) => this.#branch(each, pages, chosen))) : null);
   }
 
   async #read(page) {

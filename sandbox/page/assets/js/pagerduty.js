@@ -44,14 +44,13 @@ export class PagerDutyPanel {
     this.notice.textContent = found.refused || "";
     if (found.refused) return;
     if (!this.service.options.length) refill(this.service, found.services.map((name) => h("option", {}, name)));
-    refill(this.list, found.incidents.length ? found.incidents.map((each) => this.#line(each)) : h("li", { class: "empty" }, "No incident so far. Trigger one, and the bot is paged."));
     const chosen = found.incidents.find((each) => each.id === this.#open) || (this.#open ? null : found.incidents[0]);
+    refill(this.list, found.incidents.length ? found.incidents.map((each) => this.#line(each, each === chosen)) : h("li", { class: "empty" }, "No incident so far. Trigger one, and the bot is paged."));
     this.#showDetail(chosen);
     this.#showDeliveries(found);
   }
 
-  #line(incident) {
-    const here = incident.id === this.#open;
+  #line(incident, here) {
     return h("li", {}, h("a", { class: here ? "record-line here" : "record-line", href: hash(["pagerduty", incident.id]), "aria-current": here ? "true" : null }, h("span", { class: `status-word ${incident.status}` }, incident.status), h("b", {}, `#${incident.number} ${incident.title}`), h("small", {}, `${incident.service} · ${incident.urgency} urgency · ${clockWithSeconds(new Date(incident.created))}`)));
   }
 

@@ -34,7 +34,7 @@ function showAbout(element) {
     h(
       "details",
       { open: before?.open || false },
-      h("summary", {}, h("b", {}, "Simulated"), h("span", { class: "about-model" }, ` · model: ${short}`)),
+      h("summary", {}, h("b", {}, "Simulated"), " · ", h("span", { class: "about-word" }, "model: "), short),
       h(
         "div",
         { class: "about-more" },

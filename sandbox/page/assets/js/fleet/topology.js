@@ -36,7 +36,7 @@ export class Topology {
       const layer = depth.get(service.name);
       const node = h("li", {}, h("div", { class: "node" }, h("b", {}, service.name), h("span", { class: "node-state" }), h("span", { class: "node-figures" }), h("span", { class: "unseen" }, service.depends_on.length ? ` depends on ${service.depends_on.join(", ")}` : " depends on nothing")));
       const middle = layer === 0 || layer === last;
-      node.style.left = `${13 + (layer / last) * 76}%`;
+      node.style.left = `clamp(var(--node-room), ${13 + (layer / last) * 76}%, 100% - var(--node-room))`;
       node.style.top = middle ? "50%" : layer % 2 ? "17%" : "83%";
       return node;
     });
