@@ -23,6 +23,7 @@ from sre_bot.tools.remediation import Remediation
 from sre_bot.tools.runbook_files import load_runbooks
 from sre_bot.tools.runbooks import Runbooks
 from sre_bot.tools.spec import Tool, ToolSpec, specs_of
+from sre_bot.tools.suspects import RootCauses
 
 SERVER_NAME = "sre"
 
@@ -31,7 +32,7 @@ _INSTRUCTIONS_LIMIT = 500  # characters; every conversation carries them
 
 def describe_tools(settings: ToolSettings | None = None) -> tuple[ToolSpec, ...]:
     """The tools that `settings` allow, or all; nothing is connected, no file is read."""
-    groups: list[type] = [Observability, Charts, Runbooks, Remediation]
+    groups: list[type] = [Observability, RootCauses, Charts, Runbooks, Remediation]
     if settings is None or settings.fleet or settings.loki:
         groups.append(Logs)
     if settings is None or settings.fleet or settings.deployments:
@@ -68,6 +69,7 @@ async def open_tools(settings: ToolSettings, *, changes: bool) -> AsyncIterator[
             clients.push_async_callback(deployments.aclose)
         groups: list[object] = [
             Observability(catalog, prometheus, prometheus, routing),
+            RootCauses(catalog, prometheus),
             Charts(catalog, prometheus, deployments),
             Runbooks(catalog, prometheus, runbooks, changes=changes),
             _remediation(settings, catalog),
