@@ -6,6 +6,7 @@ file, the blast radius from the catalog.
 """
 
 import difflib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,6 +25,9 @@ from sre_bot.tools.spec import ToolSpec, read_arguments
 SHORTEST_SECRET = 4
 """Characters of a secret that is masked where a comment repeats it; a shorter one stands in too many words."""
 _LINE_END = re.compile(r"\r\n|\n|\r")  # what ends a line of an env file; `splitlines` knows more, and miscounts
+
+LONGEST = 11_000
+"""Characters of a call, and of each part of its plan: the card of a proposal shows that much whole."""
 
 NO_WAY_BACK = "There is no way back by a tool."
 
@@ -46,8 +50,18 @@ class Planner:
         """The plan of a call, and the hash of the file that it changes, or depends on.
 
         Raises:
-            SreBotError: the call could not succeed; says why.
+            SreBotError: the call could not succeed, or is too long for a person to see it whole; says why.
         """
+        plan, file_hash = self._plan(tool, arguments)
+        call = json.dumps(dict(arguments), ensure_ascii=False)
+        if (length := max(map(_width, (call, plan.diff, plan.preview)))) > LONGEST:
+            raise BadRequest(
+                f"This is too long to be shown whole to whoever decides on it: {length:,} characters, at most "
+                f"{LONGEST:,}. Make it shorter."
+            )
+        return plan, file_hash
+
+    def _plan(self, tool: str, arguments: Mapping[str, Any]) -> tuple[Plan, str | None]:
         spec = self._specs.get(tool)
         if spec is None:
             raise BadRequest(f"There is no tool {tool!r} that could be approved.")
@@ -193,3 +207,8 @@ def _publish(values: BaseModel) -> Plan:
         check="Confluence shows the page under the configured parent.",
         preview="\n\n".join([f"# {asked['title']}", *sections]),
     )
+
+
+def _width(text: str) -> int:
+    """Characters that a text takes on a card, where what cannot be seen is spelled out as six."""
+    return len(text) + 5 * sum(not char.isprintable() and char not in "\n\t" for char in text)

@@ -129,7 +129,9 @@ class Proposals:
                 return f"I answer this when proposal #{approval.id} above is decided; rejecting it is enough."
         return ""
 
-    async def decide(self, approval_id: int, person: str, *, approve: bool, reason: str = "", thread: str = "") -> str:
+    async def decide(
+        self, approval_id: int, person: str, *, approve: bool, reason: str = "", thread: str = "", card: str = ""
+    ) -> str:
         """Take a person's decision; gives one sentence for them.
 
         Args:
@@ -137,7 +139,8 @@ class Proposals:
             person: Slack's id.
             approve: yes or no.
             reason: why not; the model reads it.
-            thread: `channel/timestamp` where it was typed and not clicked: it counts in the proposal's own thread only.
+            thread: `channel/timestamp` where it was typed or clicked: it counts in the proposal's own thread only.
+            card: timestamp of the message whose button was clicked: it counts on the proposal's own card only.
 
         Raises:
             BadRequest: it is not taken; says why.
@@ -146,6 +149,8 @@ class Proposals:
         approval = await self._ledger.approvals.get(approval_id)
         if approval is None or (thread and thread != f"{approval.channel}/{approval.thread_ts}"):
             raise BadRequest(f"There is no proposal #{approval_id} here.")
+        if card and approval.card_ts and card != approval.card_ts:
+            raise BadRequest(f"That is not the card of proposal #{approval_id}, so nothing was decided. Use its card.")
         if why := await self._electorate.refuse(person):
             log.warning("proposal %d: a decision of %s was refused", approval_id, person)
             raise BadRequest(why)

@@ -33,10 +33,14 @@ PART = 2_900  # characters of one preformatted block; Slack takes 3,000 of a sec
 PARTS = 4
 LINE = 600
 REASON_LIMIT = 1_000
+NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+FORGED = "That is no proposal's button, so nothing was decided. Use the card in the thread."
 NOBODY = "⚠️ *Nobody may approve here*: whoever runs me sets SLACK_APPROVERS to the ids of users or user groups."
 
 UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Kinds of characters that show nothing, or change how the others are shown."""
+BLANK = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u2800\u3164\uffa0")
+"""Characters of other kinds that show nothing (Unicode: Default_Ignorable_Code_Point, and the empty Braille cell)."""
 CONTROL = re.compile(r"<(?=[!@#])")
 """What would begin a control sequence of Slack's; preformatted text has no escapes, so it is parted."""
 
@@ -111,10 +115,18 @@ def _headline(approval: Approval) -> str:
 
 def _visible(text: str) -> str:
     """Text that is no other than it looks: what would turn, hide or notify is spelled out."""
-    spelled = "".join(
-        _spell(char) if unicodedata.category(char) in UNSEEN and char not in "\n\t" else char for char in text
-    )
+    spelled = "".join(_spell(char) if _is_unseen(char) else char for char in text)
     return CONTROL.sub("<\u2060", spelled)
+
+
+def _shown(text: str) -> str:
+    """Somebody's words on a line of mrkdwn."""
+    return literal(one_line(text, LINE))
+
+
+def _is_unseen(char: str) -> bool:
+    hidden = char in BLANK or "\ufe00" <= char <= "\ufe0f" or "\U000e0000" <= char <= "\U000e0fff"
+    return hidden or (unicodedata.category(char) in UNSEEN and char not in "\n\t")
 
 
 def _spell(char: str) -> str:
@@ -146,7 +158,7 @@ def _facts(card: ProposalCard) -> Iterator[Block]:
         ("The way back", plan.rollback),
         ("What will prove it", plan.check),
     ]
-    lines = [f"*{label}:* {literal(cut(text, LINE))}" for label, text in facts if text]
+    lines = [f"*{label}:* {literal(cut(_visible(text), LINE))}" for label, text in facts if text]
     if lines:
         yield _section("\n".join(lines))
 
@@ -155,15 +167,15 @@ def _ending(card: ProposalCard) -> Iterator[Block]:
     """Who decides until when, with the buttons; or who decided, and what came of it."""
     approval = card.approval
     if approval.state is ApprovalState.PENDING:
-        who = f"*May decide:* {literal(cut(card.approvers, LINE))}" if card.approvers else NOBODY
+        who = f"*May decide:* {_shown(card.approvers)}" if card.approvers else NOBODY
         until = f"until {date(approval.expires_at)}; then it is void"
         yield _section(
             f"{who}, {until}.\nOr type `approve {approval.id}` or `reject {approval.id} why` in this thread."
         )
         yield {"type": "actions", "elements": [_approve(approval), _reject(approval)]}
         return
-    by = f" by {literal(card.decider)}" if card.decider else ""
-    why = f": {literal(cut(approval.reason, LINE))}" if approval.reason else ""
+    by = f" by {_shown(card.decider)}" if card.decider else ""
+    why = f": {_shown(approval.reason)}" if approval.reason else ""
     yield _section(f"*{WORDS[approval.state]}*{by}{why}")
     yield from _labelled("What it did", approval.outcome[:PART])
     yield from _labelled("What the figures say", approval.verdict)
@@ -214,55 +226,95 @@ def register(app: AsyncApp, decisions: Decisions, door: Door) -> None:
     @app.action(APPROVE)
     async def on_approve(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        await _take(decisions, door, body, approve=True)
+        await _take(decisions, door, body, _read_click(body), approve=True)
 
     @app.action(REJECT)
     async def on_reject(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
-        event = _event(body, body["channel"]["id"])
-        if why := await door.refuse(event, {"team_id": body["team"]["id"]}):
+        click = _read_click(body)
+        event = _event(body, click)
+        if why := await door.refuse(event, {"team_id": body["team"]["id"]}) or ("" if click.number else FORGED):
             await door.tell(event, why)
             return
         try:
-            await client.views_open(trigger_id=body["trigger_id"], view=_ask_why(body))
+            await client.views_open(trigger_id=body["trigger_id"], view=_ask_why(click))
         except SlackApiError as error:
             log.warning("nobody could be asked for a reason: %s", error.response.get("error"))
-            await door.tell(event, f"Type `reject {body['actions'][0]['value']} why` in the thread instead.")
+            await door.tell(event, f"Type `reject {click.number} why` in the thread instead.")
 
     @app.view(REASON)
     async def on_reason(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        view = body["view"]
-        place = json.loads(view["private_metadata"])
-        reason = view["state"]["values"]["reason"]["text"]["value"] or ""
-        clicked = {**body, "channel": {"id": place["channel"]}, "actions": [{"value": place["proposal"]}]}
-        await _take(decisions, door, clicked, approve=False, reason=reason)
+        click = _read_place(body["view"].get("private_metadata", ""))
+        reason = body["view"]["state"]["values"]["reason"]["text"]["value"] or ""
+        if click.number:
+            await _take(decisions, door, body, click, approve=False, reason=reason)
 
 
-async def _take(decisions: Decisions, door: Door, body: dict[str, Any], *, approve: bool, reason: str = "") -> None:
-    event = _event(body, body["channel"]["id"])
-    sentence = await door.refuse(event, {"team_id": body["team"]["id"]})
+@dataclass(frozen=True, slots=True)
+class Click:
+    """Where somebody clicked, and the number on the button; 0 where there is none."""
+
+    channel: str
+    thread_ts: str
+    card_ts: str
+    number: int
+
+
+def _read_click(body: dict[str, Any]) -> Click:
+    message = body.get("message") or body.get("container", {})
+    ts = str(message.get("ts") or message.get("message_ts") or "")
+    value = body["actions"][0].get("value")
+    return Click(body["channel"]["id"], str(message.get("thread_ts") or ts), ts, _number(value))
+
+
+def _read_place(metadata: str) -> Click:
+    """The click that a question for a reason came from, as the question carried it."""
+    try:
+        place = json.loads(metadata)
+        return Click(str(place["channel"]), str(place["thread"]), str(place["card"]), _number(place["proposal"]))
+    except (ValueError, KeyError, TypeError):
+        log.warning("a reason came without the place that it belongs to")
+        return Click("", "", "", 0)
+
+
+def _number(value: object) -> int:
+    return int(value) if isinstance(value, str) and NUMBER.fullmatch(value) else 0
+
+
+async def _take(
+    decisions: Decisions, door: Door, body: dict[str, Any], click: Click, *, approve: bool, reason: str = ""
+) -> None:
+    event = _event(body, click)
+    sentence = await door.refuse(event, {"team_id": body["team"]["id"]}) or ("" if click.number else FORGED)
     if not sentence:
-        number = body["actions"][0]["value"]
         try:
             sentence = await decisions.decide(
-                int(number), body["user"]["id"], approve=approve, reason=one_line(reason, REASON_LIMIT)
+                click.number,
+                body["user"]["id"],
+                approve=approve,
+                reason=one_line(reason, REASON_LIMIT),
+                thread=f"{click.channel}/{click.thread_ts}",
+                card=click.card_ts,
             )
         except SreBotError as error:
             sentence = str(error)
     await door.tell(event, to_mrkdwn(sentence))
 
 
-def _event(body: dict[str, Any], channel: str) -> dict[str, Any]:
-    event = {"channel": channel, "user": body["user"]["id"]}
+def _event(body: dict[str, Any], click: Click) -> dict[str, Any]:
+    """What the door reads; its words go into the thread of the card."""
+    event = {"channel": click.channel, "user": body["user"]["id"]}
+    if click.thread_ts:
+        event["thread_ts"] = click.thread_ts
     if "team_id" in body["user"]:
         event["user_team"] = body["user"]["team_id"]
     return event
 
 
-def _ask_why(body: dict[str, Any]) -> Block:
-    number = body["actions"][0]["value"]
-    place = {"channel": body["channel"]["id"], "proposal": number}
+def _ask_why(click: Click) -> Block:
+    number = str(click.number)
+    place = {"channel": click.channel, "thread": click.thread_ts, "card": click.card_ts, "proposal": number}
     return {
         "type": "modal",
         "callback_id": REASON,
