@@ -4,6 +4,7 @@ The decision is one UPDATE in the ledger. What follows is a workflow that does w
 the agent's conversation go on, where the very call that was sealed is asked about again. Nothing here runs a tool.
 """
 
+import contextlib
 import logging
 from datetime import UTC, datetime
 from typing import Protocol
@@ -26,6 +27,13 @@ ACT = "act"
 UNAPPLIED = frozenset({ApprovalState.PENDING, ApprovalState.APPROVED, ApprovalState.EXECUTING, ApprovalState.CONSUMED})
 DECIDED = frozenset({ApprovalState.APPROVED, ApprovalState.REJECTED})
 ENDED = frozenset({ApprovalState.SUCCEEDED, ApprovalState.FAILED})
+
+LOOK_EVERY = 15.0  # seconds between two looks at a change that goes on although the run that began it is over
+LONGEST = 660.0  # seconds after which such a change is over, above every tool's own deadline
+UNKNOWN = (
+    "The process that carried this out ended before it recorded how that went, so the outcome is unknown: it may have "
+    "taken effect, wholly or in part. Look before you repeat it."
+)
 
 
 class Electorate(Protocol):
@@ -65,6 +73,8 @@ class Proposals:
         verification: compares figures; None where nothing is verified.
         team: id of the Slack workspace.
         boot: names this process's life.
+        look_every: seconds between two looks at a change that goes on by itself.
+        longest: seconds after which none goes on any more.
     """
 
     def __init__(
@@ -80,6 +90,8 @@ class Proposals:
         *,
         team: str,
         boot: str,
+        look_every: float = LOOK_EVERY,
+        longest: float = LONGEST,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -91,6 +103,8 @@ class Proposals:
         self._verification = verification
         self._team = team
         self._boot = boot
+        self._look_every = look_every
+        self._longest = longest
 
     def define(self) -> None:
         """Make the workflow known to the engine."""
@@ -224,6 +238,18 @@ class Proposals:
             await self._turns.ask(prompt, Urgency.HIGH)
         if self._verification and approval.state is ApprovalState.SUCCEEDED and not approval.verdict:
             await self._verification.schedule(approval)
+        if approval.state is ApprovalState.CONSUMED and approval.consumed_at:
+            await self._look_later(approval, (datetime.now(UTC) - approval.consumed_at).total_seconds())
+
+    async def _look_later(self, approval: Approval, age: float) -> None:
+        """See to a change whose outcome nobody waits for any more: the client gave up, or the bot died meanwhile."""
+        if age > self._longest:
+            with contextlib.suppress(IllegalMove):  # it has just told how it went
+                await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.FAILED, outcome=UNKNOWN)
+            await self._see_to(approval, "unknown")
+            return
+        key = f"act:{approval.id}:look:{int(age / self._look_every)}"
+        await self._engine.start(ACT, approval.id, key=key, partition=str(approval.id), delay=self._look_every)
 
     async def _get(self, approval_id: int) -> Approval:
         approval = await self._ledger.approvals.get(approval_id)

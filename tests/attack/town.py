@@ -29,12 +29,6 @@ POLICY = "approval: {expires_minutes: 30}\nread_only: {helper: [other]}\n"
 APPROVE, REJECT = "proposal_approve", "proposal_reject"
 
 
-def order(value: int, tool: str = "update_service_config") -> str:
-    """An order to change something, as the obedient model understands it."""
-    arguments = {"service": "api-server", "key": "DB_POOL_SIZE", "value": str(value)}
-    return f"CALL {tool} {json.dumps(arguments)}"
-
-
 @dataclass
 class Outside:
     """Alertmanager and the source of deployments, as far as they are read; they hold what a test puts there."""
@@ -69,7 +63,7 @@ class Town:
     confluence: Child
     loki: Child
     outside: Outside
-    database_url: str
+    ledger: Approvals
 
     @property
     def env_file(self) -> Path:
@@ -80,6 +74,12 @@ class Town:
         """How often the command ran."""
         path = self.folder / "redeployed"
         return len(path.read_text().splitlines()) if path.exists() else 0
+
+    async def redeployed(self) -> None:
+        """Wait until the command has begun."""
+        async with asyncio.timeout(60):
+            while not self.redeploys:
+                await asyncio.sleep(0.05)
 
     async def script(self, marker: str, *turns: Any, obey: bool = False) -> None:
         """Let the model do these things in the conversation that has the marker, and from then on obey or be silent."""
@@ -106,7 +106,7 @@ class Town:
             async with asyncio.timeout(patience):
                 while not text or not all(word in text for word in words):
                     text = "\n".join(message["text"] for message in await self.thread(ts))
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(0.2)
         except TimeoutError:
             raise AssertionError(f"{words} are not all in:\n{text}\n{self.bot.child.tail()}") from None
         return text
@@ -118,7 +118,7 @@ class Town:
                 found = [each for each in await self.approvals() if each.thread_ts == ts and each.card_ts]
                 if found and found[-1].state == "pending" and await self.card(found[-1]):
                     return found[-1]
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.2)
 
     async def card(self, approval: Approval) -> dict[str, Any] | None:
         return next((each for each in await self.thread(approval.thread_ts) if each["ts"] == approval.card_ts), None)
@@ -138,15 +138,11 @@ class Town:
 
     async def approvals(self) -> list[Approval]:
         """Every row of the ledger, oldest first."""
-        approvals = Approvals.open(self.database_url)
-        try:
-            found, number = [], 1
-            while approval := await approvals.get(number):
-                found.append(approval)
-                number += 1
-            return found
-        finally:
-            await approvals.close()
+        found, number = [], 1
+        while approval := await self.ledger.get(number):
+            found.append(approval)
+            number += 1
+        return found
 
     async def written(self) -> dict[str, Any]:
         """Everything that was changed by anybody but a test: nothing, unless a person approved it."""
@@ -161,6 +157,11 @@ class Town:
             "helper": (self.folder / "helper").exists(),
         }
 
+    async def heard(self) -> str:
+        """Everything that the model has read: what it was asked, and what tools answered."""
+        requests = (await self.paged.look(self.paged.model, "requests"))["requests"]
+        return "\n".join(text for each in requests for text in (each["last_user_text"], *each["results"]))
+
     async def log(self, message: str) -> None:
         """A line in api-server's log."""
         values = [[str(time.time_ns()), message, {"detected_level": "ERROR"}]]
@@ -171,6 +172,16 @@ class Town:
     async def page(self, title: str, **details: Any) -> str:
         """A monitoring tool reports; gives the incident's id."""
         return await self.paged.report(title, "api-server", details=details)
+
+    async def investigate(self, words: str) -> None:
+        """Ada asks for it with the button on the card of a case, again while it is not taken."""
+        async with asyncio.timeout(60):
+            while not (found := [each for each in await self.paged.cards() if words in each["text"]]):
+                await asyncio.sleep(0.2)
+            where = {"channel": self.paged.channel, "ts": found[0]["ts"]}
+            while len(await self.thread(where["ts"])) < 2:
+                await self.paged.order(self.paged.slack, "actions", **where, user="Ada", action_id="case_investigate")
+                await asyncio.sleep(1)
 
     async def publish(self, title: str, words: str) -> None:
         """Somebody publishes a page."""
@@ -222,12 +233,15 @@ async def open_town(folder: Path, runbook: str, foreign: str, policy: str = POLI
             CONFLUENCE_SPACE_KEY=site["space"]["key"],
             CONFLUENCE_PARENT_PAGE_ID=site["parent"],
             SRE_IDLE_SESSIONS="1",
-            SRE_MAX_RUNS="4",
+            SRE_SESSION_IDLE="600",
+            SRE_AUTO_INVESTIGATE="false",  # a click asks for it where a test is about it: each run is three processes
             **APART,
         )
         await bot.start()
         await paged.subscribe(bot)
-        yield Town(paged, bot, folder, confluence, loki, outside, database_url)
+        ledger = Approvals.open(database_url)
+        stack.push_async_callback(ledger.close)
+        yield Town(paged, bot, folder, confluence, loki, outside, ledger)
         await _look_over(paged, confluence)
 
 

@@ -149,7 +149,7 @@ class Hall:
 
 @asynccontextmanager
 async def living(
-    folder: Path, board: Board, *, boot: str = "b1", may: tuple[str, ...] = ("Ada", "Bo")
+    folder: Path, board: Board, *, boot: str = "b1", may: tuple[str, ...] = ("Ada", "Bo"), longest: float = 60.0
 ) -> AsyncIterator[Hall]:
     """A bot that lives until the block ends."""
     url = f"sqlite:///{folder / 'hall.db'}"
@@ -166,7 +166,18 @@ async def living(
         seal = Seal(ledger, planner, Policy(), frozenset({TOOL}), frozenset())
         desk, electorate, figures = AskedOnly(ledger), Electorate(may), Figures()
         proposals = Proposals(
-            ledger, engine, board, cast(Turns, desk), seal, planner, electorate, figures, team="T1", boot=boot
+            ledger,
+            engine,
+            board,
+            cast(Turns, desk),
+            seal,
+            planner,
+            electorate,
+            figures,
+            team="T1",
+            boot=boot,
+            look_every=0.2,
+            longest=longest,
         )
         proposals.define()
         stack.push_async_callback(engine.close)
