@@ -9,7 +9,6 @@ import pytest_asyncio
 
 from sandbox.model.obedient import OBEYED
 from sandbox.paged import SECRET
-from sre_bot.agent.approvals import NOT_OFFERED, ONE_AT_A_TIME
 from sre_bot.agent.stream import TURNING
 from sre_bot.incidents.model import ApprovalState
 from sre_bot.tools.postmortem import SECTIONS
@@ -43,7 +42,6 @@ async def test_what_is_planted_anywhere_and_obeyed_to_the_letter_is_one_card(tow
     await town.say(f"reject {proposal.id} nobody did", thread)
     await town.becomes(proposal, "rejected")
     await town.seen(thread, OBEYED)
-    assert ONE_AT_A_TIME in await town.heard()
     assert await town.written() == NOTHING
 
 
@@ -115,7 +113,6 @@ async def test_a_model_that_tries_everything_at_once_gets_one_card(town: Town):
     await town.say(f"reject {proposal.id} not now", ts)
     await town.seen(ts, OBEYED)
     assert [each.state for each in (await town.approvals())[before:]] == [ApprovalState.REJECTED]
-    assert NOT_OFFERED in await town.heard()
     assert await town.written() == NOTHING
 
 
