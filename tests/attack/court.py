@@ -28,11 +28,13 @@ from sre_bot.slack.outbox import Outbox
 from sre_bot.slack.sockets import Sockets
 from sre_bot.tools.offer import describe_tools
 from sre_bot.tools.planning import Planner
-from sre_bot.workflows.approvals import Proposals
+from sre_bot.workflows.approvals import ACT, Proposals
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.people import Prompt
+from sre_bot.workflows.rollback import Rollbacks
 from sre_bot.workflows.turns import Turns
 from tests.conftest import Slack
+from tests.workflows.hall import Shelf, ToolHand
 from tests.workflows.wall import AskedOnly
 
 APPROVERS = ("U0ADA00001", "S0APPROVERS")  # Ada by name; Grace as a member of the group
@@ -143,19 +145,26 @@ async def sitting(folder: Path, slack: Slack, approvers: tuple[str, ...] = APPRO
         planner = Planner({spec.name: spec for spec in describe_tools()}, CATALOG, EnvFiles(env_dir))
         client = AsyncWebClient(token=slack.world["tokens"]["bot"], base_url=f"{slack.url}/api/")
         public, resumed = Public(), AskedOnly(ledger)
+        shelf, hand = Shelf(), ToolHand(url, env_dir)
+        stack.push_async_callback(hand.close)
+        turns, hour = cast(Turns, resumed), timedelta(hours=1)
+        rollbacks = Rollbacks(ledger, engine, planner, shelf, hand, turns, expires=hour, act=ACT, team="T1")
         proposals = Proposals(
             ledger,
             engine,
             SlackBoard(Outbox(client, SPEED)),
-            cast(Turns, resumed),
+            turns,
             Seal(ledger, planner, Policy(), frozenset({TOOL}), frozenset()),
             planner,
             Approvers(client, approvers),
             None,
+            shelf,
+            rollbacks,
             team=slack.world["team"],
             boot=uuid4().hex,
         )
         proposals.define()
+        rollbacks.define()
         stack.push_async_callback(engine.close)
         await engine.open()
         await proposals.open()
