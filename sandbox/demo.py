@@ -19,7 +19,6 @@ from pathlib import Path
 from sandbox import page
 from sandbox.processes import NotReady
 from sandbox.stack import QUICKLY, Stack, real_model_environment
-from sandbox.stories import BROKEN as BROKEN
 from sandbox.stories import FALSE_ALARM, POOL, STORIES, Story
 from sandbox.surroundings import ADA
 from sandbox.terminal import Telling
