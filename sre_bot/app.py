@@ -35,8 +35,9 @@ from sre_bot.incidents.ledger import Ledger
 from sre_bot.settings import Settings, load_settings, read_environment
 from sre_bot.slack import home, listeners
 from sre_bot.slack.approvers import Approvers
+from sre_bot.slack.attachments import Attachments
 from sre_bot.slack.board import SlackBoard
-from sre_bot.slack.cards import feedback, incident, proposal, reply
+from sre_bot.slack.cards import closing, feedback, incident, proposal, reply
 from sre_bot.slack.catching_up import CatchingUp
 from sre_bot.slack.files import Files
 from sre_bot.slack.membership import Membership
@@ -147,14 +148,16 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         identity = await _identify(web)
         ledger = await Ledger.open(settings.database_url)
         stack.push_async_callback(ledger.close)
-        agent = assemble_agent(settings, catalog, ledger)
+        approvers = Approvers(web, settings.approvals.approvers)
+        agent = assemble_agent(settings, catalog, ledger, approvers.name)
         stack.push_async_callback(agent.pool.close)
         boot = uuid4().hex
         place = Place("local" if ledger.single else f"{socket.gethostname()}:{boot}", boot, identity["team_id"])
         sources = await _sources(settings, stack)
         outbox = Outbox(web, settings.slack.pace)
         streams = Streams(web, outbox, identity["user_id"], settings.slack.pace)
-        replies = Replies(outbox, Files(web, outbox), streams, settings.slack.stream_mode, StatusLine(web))
+        files = Files(web, outbox)
+        replies = Replies(outbox, files, streams, settings.slack.stream_mode, StatusLine(web))
         approvers = Approvers(web, settings.approvals.approvers)
         flows = assemble_flows(
             settings,
@@ -163,6 +166,7 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
             agent,
             SlackPeople(outbox, ThreadReader(web, identity["user_id"]), ledger, replies),
             SlackBoard(outbox),
+            Attachments(files, outbox),
             approvers,
             sources.metrics,
             frozenset(sources.silencers),
@@ -182,6 +186,7 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         feedback.register(app, ratings, door)
         incident.register(app, actions, door)
         proposal.register(app, flows.proposals, door)
+        closing.register(app, flows.closing, door)
         sockets = Sockets(app, settings.slack.app_token.get_secret_value())
         ready = Readiness(settings, ledger, sockets, flows.cases)
         listener = Listener(
@@ -209,6 +214,7 @@ async def _open(flows: Flows, agent: AgentParts, stack: AsyncExitStack) -> None:
     """
     stack.push_async_callback(flows.lease.close)
     await flows.lease.join()
+    stack.push_async_callback(agent.hand.close)  # what the engine began with it comes to its end
     stack.push_async_callback(flows.engine.close)
     await flows.engine.open()
     agent.pool.start()

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, select
+from sqlalchemy import ColumnElement, Table, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sre_bot.incidents.database import Database
@@ -65,11 +65,18 @@ async def _export(connection: AsyncConnection, reference: str) -> Record | None:
         "thread": thread,
         "turns": sorted(asked, key=lambda turn: turn["created_at"]),
         "feedback": await _all(connection, feedback, about),
-        "approvals": await _all(connection, approvals, approvals.c.session_id == UUID(session)) if session else [],
+        "approvals": await _all(connection, approvals, _proposed_in(thread)) if thread else [],
         "transcript": await _all(connection, transcript_entries, transcript_entries.c.session_id == session)
         if session
         else [],
     }
+
+
+def _proposed_in(thread: Record) -> ColumnElement[bool]:
+    """What its conversation proposed, and what code sealed in the same place."""
+    here = and_(approvals.c.channel == thread["channel"], approvals.c.thread_ts == thread["thread_ts"])
+    session = thread["session_id"]
+    return or_(here, approvals.c.session_id == UUID(session)) if session else here
 
 
 async def _find_case(connection: AsyncConnection, reference: str) -> Record | None:

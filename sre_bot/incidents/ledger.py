@@ -18,6 +18,7 @@ from sre_bot.incidents.deliveries import Deliveries
 from sre_bot.incidents.feedback import Feedback
 from sre_bot.incidents.model import PREDECESSORS, UNFINISHED, IllegalMove, Pruned, Thread, Turn, TurnEnd, TurnState
 from sre_bot.incidents.paging import Urgency
+from sre_bot.incidents.record import Records
 from sre_bot.incidents.replicas import Replicas
 from sre_bot.incidents.runs import Runs
 from sre_bot.incidents.tables import (
@@ -48,6 +49,7 @@ class Ledger:
         self.approvals = Approvals(database)
         self.deliveries = Deliveries(database)
         self.cases = Cases(database)
+        self.records = Records(database)
         self.replicas = Replicas(database)
         self.runs = Runs(database)
         self.feedback = Feedback(database)

@@ -177,6 +177,8 @@ approvals = Table(
     Column("before", JSON, nullable=False, server_default="{}"),  # figures when it was approved
     Column("verdict", PlainText, nullable=False, server_default=""),  # of the check after it
     Column("applied", Boolean, nullable=False, server_default=false()),  # the agent has read the decision
+    Column("rolls_back", Integer, unique=True),  # number of the act that this one takes back
+    Column("chart", PlainText, nullable=False, server_default=""),  # Slack's id of the verdict's picture
     Index(None, "state"),
     Index(None, "channel", "thread_ts"),
     sqlite_autoincrement=True,

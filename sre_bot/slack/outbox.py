@@ -203,12 +203,13 @@ class Outbox:
             raise Unreachable(f"Slack did not take the file ({status}).")
         return str(place["file_id"])
 
-    async def share(self, channel: str, thread_ts: str, file_id: str, title: str) -> None:
+    async def share(self, channel: str, thread_ts: str, file_id: str, title: str, *, search: bool = False) -> None:
         """Show an uploaded file in a thread. Raises as `post` does.
 
-        After an attempt whose answer was lost, the thread is searched for the file first: it is shown once.
+        After an attempt whose answer was lost, and where `search` because another process may have tried, the thread is
+        searched for the file first: it is shown once.
         """
-        if self.doubts(file_id) and await self._holds_file(channel, thread_ts, file_id):
+        if (search or self.doubts(file_id)) and await self._holds_file(channel, thread_ts, file_id):
             self.settle(file_id)
             return
         await self.wait_to_post(channel)
