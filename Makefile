@@ -10,7 +10,7 @@ help: ## what there is
 
 setup: .venv/.runtime prometheus ## what running needs: .venv with the locked dependencies, and Prometheus
 
-demo: .venv/.runtime prometheus ## break a simulated fleet and watch the bot find out why
+demo: .venv/.runtime prometheus alertmanager ## break a simulated fleet, watch the bot find out why, and approve the fix
 	@$(PY) -m sandbox $(ARGS)
 
 test: .venv/.development prometheus alertmanager postgres compose ## the whole test suite, on real processes

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sre_bot.agent.approvals import Seal
-from sre_bot.agent.options import AgentOptions
+from sre_bot.agent.options import AgentOptions, tool_process
 from sre_bot.agent.pool import SessionPool
 from sre_bot.agent.records import Name, Recorder
+from sre_bot.agent.tool_process import ToolProcess
 from sre_bot.catalog import Catalog
 from sre_bot.clients.env_files import EnvFiles
 from sre_bot.clients.prometheus import Prometheus
@@ -20,7 +21,7 @@ from sre_bot.settings import Settings
 from sre_bot.tools.offer import SERVER_NAME, describe_tools
 from sre_bot.tools.planning import Planner
 from sre_bot.tools.spec import Access, ToolSpec
-from sre_bot.workflows.approvals import Electorate, Proposals
+from sre_bot.workflows.approvals import ACT, Electorate, Proposals
 from sre_bot.workflows.budgets import Budgets
 from sre_bot.workflows.cases import CaseWork
 from sre_bot.workflows.circumstances import Circumstances
@@ -28,11 +29,13 @@ from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.intake import Intake
 from sre_bot.workflows.lease import Lease
-from sre_bot.workflows.people import Board, People, ProposalBoard
+from sre_bot.workflows.people import Attachments, Board, People, ProposalBoard
 from sre_bot.workflows.recovery import Recovery
 from sre_bot.workflows.retention import Retention
+from sre_bot.workflows.rollback import Rollbacks
 from sre_bot.workflows.storms import Storms
 from sre_bot.workflows.turns import Turns
+from sre_bot.workflows.verdict_chart import VerdictChart
 from sre_bot.workflows.verification import Verifier
 
 FURTHER = "mcp.json"
@@ -46,6 +49,8 @@ class AgentParts:
     pool: SessionPool
     seal: Seal
     planner: Planner
+    policy: Policy
+    hand: ToolProcess
 
 
 async def _by_id(person: str) -> str:
@@ -75,7 +80,7 @@ def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger, name: N
     seal = Seal(ledger, planner, policy, frozenset(writing), free, Recorder(ledger, name))
     options = AgentOptions(settings, sorted(free), ledger.transcripts, seal, load_further_servers(config_dir))
     pool = SessionPool(options, settings.run, settings.house, lambda name, given: _describe(specs, name, given))
-    return AgentParts(pool, seal, planner)
+    return AgentParts(pool, seal, planner, policy, ToolProcess(tool_process(settings.tools, settings.database_url)))
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,7 @@ def assemble_flows(
     agent: AgentParts,
     people: People,
     board: Boards,
+    attachments: Attachments,
     electorate: Electorate,
     metrics: Prometheus,
     sources: frozenset[str],
@@ -126,6 +132,7 @@ def assemble_flows(
         agent: the agent's half.
         people: the people in threads.
         board: where cards are shown.
+        attachments: files beside cards.
         electorate: who may decide on proposals.
         metrics: answers PromQL, for the check after a change.
         sources: whom the buttons of a card can reach: `pd`, `am`.
@@ -155,9 +162,23 @@ def assemble_flows(
         can_acknowledge="pd" in sources,
         silences=sources,
     )
+    rollbacks = Rollbacks(
+        ledger,
+        engine,
+        agent.planner,
+        attachments,
+        agent.hand,
+        turns,
+        expires=agent.policy.expires,
+        act=ACT,
+        team=place.team,
+    )
+    chart = VerdictChart(ledger, metrics, catalog, attachments)
     tools = settings.tools
     closing = Closing(ledger, turns, place.team, publishes=bool(tools.confluence), resolves=bool(tools.pagerduty))
-    verifier = Verifier(ledger, engine, metrics, catalog, turns, settings.verification, place.team, closing)
+    verifier = Verifier(
+        ledger, engine, metrics, catalog, turns, chart, rollbacks, settings.verification, place.team, closing
+    )
     proposals = Proposals(
         ledger,
         engine,
@@ -167,11 +188,13 @@ def assemble_flows(
         agent.planner,
         electorate,
         verifier,
+        attachments,
+        rollbacks,
         team=place.team,
         boot=place.boot,
         closing=closing,
     )
-    for part in (cases, verifier, proposals):
+    for part in (cases, verifier, proposals, rollbacks):
         part.define()
     around.background, around.changed, around.proposals = cases.background, cases.changed, proposals
     recovery = Recovery(ledger, people, turns, place.replica)

@@ -15,12 +15,22 @@ from sre_bot.incidents.approvals import Approvals
 from sre_bot.incidents.cases import Cases
 from sre_bot.incidents.database import BUSY_TIMEOUT, Database
 from sre_bot.incidents.deliveries import Deliveries
+from sre_bot.incidents.feedback import Feedback
 from sre_bot.incidents.model import PREDECESSORS, UNFINISHED, IllegalMove, Pruned, Thread, Turn, TurnEnd, TurnState
 from sre_bot.incidents.paging import Urgency
 from sre_bot.incidents.record import Records
 from sre_bot.incidents.replicas import Replicas
 from sre_bot.incidents.runs import Runs
-from sre_bot.incidents.tables import cases, deliveries, incidents, seen_events, threads, transcript_entries, turns
+from sre_bot.incidents.tables import (
+    cases,
+    deliveries,
+    feedback,
+    incidents,
+    seen_events,
+    threads,
+    transcript_entries,
+    turns,
+)
 from sre_bot.incidents.transcripts import TranscriptStore
 from sre_bot.incidents.turn_rows import read_turns
 
@@ -42,6 +52,7 @@ class Ledger:
         self.records = Records(database)
         self.replicas = Replicas(database)
         self.runs = Runs(database)
+        self.feedback = Feedback(database)
 
     @classmethod
     async def open(cls, url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> Self:
@@ -256,6 +267,8 @@ class Ledger:
                 return (await connection.execute(delete(table).where(condition))).rowcount
 
             await forget(incidents, incidents.c.case_id.in_(select(cases.c.id).where(over)))
+            old_turns = select(turns.c.id).where(turns.c.thread_id.in_(old_threads))
+            await forget(feedback, feedback.c.turn_id.in_(old_turns))
             return Pruned(
                 deliveries=await forget(deliveries, old_deliveries),
                 cases=await forget(cases, over),

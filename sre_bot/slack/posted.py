@@ -5,7 +5,8 @@ deleted in a new one where it is the last, since that has the end of the answer.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sre_bot.errors import BackendError
@@ -21,8 +22,24 @@ PAGE_BUDGET = 9_000  # weighted bytes of a message; below the sizes at which mes
 PLAIN_BUDGET = 2_500  # of a message without blocks. Slack: chat.update takes 4,000 bytes of `text`, markup included
 SMALLEST_BUDGET = 600
 
-Now = Callable[[], tuple[list[str], bool]]
-"""The Markdown of each message that begins anew, and whether more is to come."""
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What messages should say.
+
+    Attributes:
+        sections: the Markdown of each message that begins anew.
+        running: whether more is to come.
+        rates: the turn whose answer ends here, so that people can say whether it helped; empty for none.
+    """
+
+    sections: Sequence[str]
+    running: bool
+    rates: str = ""
+
+
+Now = Callable[[], Said]
+"""What messages should say now."""
 
 
 class PostedPages:
@@ -93,10 +110,10 @@ class PostedPages:
 
     def _pages(self) -> list[Page]:
         """The messages as they should be now."""
-        sections, running = self._now()
-        texts = [page for section in sections for page in paginate(defuse(section), self._budget)]
-        last = len(texts) - 1
-        return [Page(text, running and number == last, self._plain) for number, text in enumerate(texts)]
+        said = self._now()
+        texts = [page for section in said.sections for page in paginate(defuse(section), self._budget)]
+        pages = [Page(text, bare=self._plain) for text in texts]
+        return [*pages[:-1], *(replace(page, running=said.running, rates=said.rates) for page in pages[-1:])]
 
     def _page(self, number: int) -> Page:
         """A message as it should be now; one that is to go stays as it is until then."""

@@ -15,12 +15,12 @@ from dataclasses import replace
 
 from sre_bot.agent.events import Event, RunEnded
 from sre_bot.errors import BackendError, Unreachable
-from sre_bot.slack.cards.reply import Page, render
+from sre_bot.slack.cards.reply import below
 from sre_bot.slack.files import Files
 from sre_bot.slack.following import Following, Spot
 from sre_bot.slack.outbox import TOO_LONG, Outbox, SlackRefused
 from sre_bot.slack.pages import Place, cut_at, weigh
-from sre_bot.slack.posted import PAGE_BUDGET, PostedPages
+from sre_bot.slack.posted import PAGE_BUDGET, PostedPages, Said
 from sre_bot.slack.reply import BELOW, WORKING, Flow
 from sre_bot.slack.segments import (
     LEFT_TITLE,
@@ -207,7 +207,7 @@ class StreamedReply(Following):
     async def _finish(self, segment: Segment, step: Step) -> bool:
         """Stop the stream with its last words and what stands below them."""
         more = not self._ends_reply(segment, step)
-        blocks = [] if more or segment.bare else [b for b in render(Page("")) if b["type"] != "markdown"]
+        blocks = [] if more or segment.bare else below(self._rates)
         segment.closing = step
         await self._streams.turn_to_stop()
         key = f"{self._spot.key}/{segment.number}"
@@ -285,10 +285,11 @@ class StreamedReply(Following):
         """Let a message whose stream is over be edited until it says what it should, and go on in the next one."""
         end = step.ends or cut_at(known_text(self._flow(segment)), segment.place, step.upto)[1]
         segment.cards = leave(segment.cards | step.cards)
+        rates = self._rates if self._ends_reply(segment, step) else ""
         pages = PostedPages(
             self._outbox,
             replace(self._spot, key=f"{self._spot.key}/{segment.number}"),
-            lambda: ([inline(segment, self._flow(segment), end)], False),
+            lambda: Said([inline(segment, self._flow(segment), end)], running=False, rates=rates),
             segment.ts,
         )
         self._repairs.append(pages)
@@ -297,9 +298,11 @@ class StreamedReply(Following):
     # --- Messages that are edited ------------------------------------------------------------------------------------
 
     def _edit_segment(self, segment: Segment, ts: str | None) -> PostedPages:
-        def now() -> tuple[list[str], bool]:
+        def now() -> Said:
             text = inline(segment, self._flow(segment), self._end)
-            return (["\n\n".join(filter(None, (text, WORKING)))], True) if self._end is None else ([text], False)
+            if self._end is None:
+                return Said(["\n\n".join(filter(None, (text, WORKING)))], running=True)
+            return Said([text], running=False, rates=self._rates if self._at_end(segment, self._end) else "")
 
         self._end = None
         return PostedPages(self._outbox, replace(self._spot, key=f"{self._spot.key}/{segment.number}"), now, ts)
@@ -361,8 +364,11 @@ class StreamedReply(Following):
         return replace(flow, tools=(*earlier, *flow.tools))
 
     def _ends_reply(self, segment: Segment, step: Step) -> bool:
+        return step.ends is not None and self._at_end(segment, step.ends)
+
+    def _at_end(self, segment: Segment, end: Place) -> bool:
         flows = self._text.flows()
-        at_end = step.ends is not None and step.ends.at >= len(known_text(flows[segment.section]))
+        at_end = end.at >= len(known_text(flows[segment.section]))
         return self._text.complete and at_end and segment.section == len(flows) - 1
 
     def _over(self, segment: Segment) -> None:

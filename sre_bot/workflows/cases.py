@@ -183,7 +183,10 @@ class CaseWork:
         return await self._ledger.approvals.of_thread(case.channel, case.thread_ts) if case.thread_ts else []
 
     async def _card(self, case_id: int) -> Card:
-        case = await self._case(case_id)
+        return await self.describe(await self._case(case_id))
+
+    async def describe(self, case: Case) -> Card:
+        """What people see of a case; raises LedgerError."""
         approvals = await self._approvals_of(case)
         links = {f"Open in {SOURCES[case.first.source]}": case.first.url, "Post-mortem": wording.postmortem(approvals)}
         service = self._catalog.services.get(case.first.service)

@@ -42,7 +42,7 @@ class Asked:
 
 
 def card(number: int = 12, offer: str = OFFER, state: ApprovalState = ApprovalState.SUCCEEDED) -> ProposalCard:
-    return ProposalCard(make(id=number, state=state, verdict="RECOVERED: all is well"), "Ada", "Ada", offer)
+    return ProposalCard(make(id=number, state=state, verdict="RECOVERED: all is well"), "Ada", "Ada", offer=offer)
 
 
 @pytest.mark.parametrize("render", [proposal.render, proposal.render_short])
