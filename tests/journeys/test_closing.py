@@ -46,7 +46,7 @@ async def with_button(stack: Stack, ts: str, action: str, but: str = "") -> dict
             for message in reversed(await stack.thread(ts)):
                 elements = [each for block in message["blocks"] for each in block.get("elements", [])]
                 if message["ts"] != but and any(each.get("action_id") == action for each in elements):
-                    return message
+                    return dict(message)
             await asyncio.sleep(0.2)
 
 
