@@ -65,13 +65,17 @@ async def _run_all(
             result = await run_scenario(scenario, model, talks=talks)
         done.append(result)
         if file:  # after each, so that a run which is broken off has told what it found
-            file.write_text(json.dumps([as_json(*one) for one in done], indent=2, ensure_ascii=False))
+            _write(file, done)
         _, ranked, report, trouble = result
         said = trouble or f"ranking {_word(ranked)}" + (f", report {_word(report)}" if report else "")
         print(f"  {scenario.name}: {said}", file=sys.stderr, flush=True)
         return result
 
     return list(await asyncio.gather(*map(run, chosen)))
+
+
+def _write(file: Path, done: Sequence[Result]) -> None:
+    file.write_text(json.dumps([as_json(*one) for one in done], indent=2, ensure_ascii=False), encoding="utf-8")
 
 
 async def run_scenario(scenario: Scenario, model: dict[str, str] | None, *, talks: bool) -> Result:
