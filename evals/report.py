@@ -16,7 +16,7 @@ LOOK_EVERY = 0.3
 CALLS = re.compile(r"(\d+) tool calls?")
 COST = re.compile(r"\$(\d+\.\d+)")
 VERDICT = re.compile(r"\b(RECOVERED|NOT RECOVERED|INCONCLUSIVE)\b")
-UNABLE = re.compile(r"My tools are not available|did not start|could not be held", re.IGNORECASE)
+UNABLE = re.compile(r"My tools are not available|did not start|could not be (?:held|started)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

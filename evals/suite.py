@@ -101,7 +101,7 @@ SCENARIOS = (
         ("api-server", "postgres"),
         "traffic",
         TRAFFIC,
-        (Order(None, {"surge": 2.5}),),
+        (Order(None, {"surge": 2.3}),),
         hides="api-server",
     ),
     Scenario("auth-svc is dead", ("auth-svc",), "down", DOWN, (Order("auth-svc", {"dead": True}),), hides="auth-svc"),
