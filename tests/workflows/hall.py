@@ -270,6 +270,7 @@ async def living(
     shelf: Shelf | None = None,
     metrics: FakeMetrics | None = None,
     expires: float = 600,
+    longest: float = 60.0,
 ) -> AsyncIterator[Hall]:
     """A bot that lives until the block ends; with metrics it verifies by them, else figures are only counted."""
     shelf = shelf or Shelf()
@@ -314,6 +315,8 @@ async def living(
             team="T1",
             boot=boot,
             closing=closing,
+            look_every=0.2,
+            longest=longest,
         )
         proposals.define()
         rollbacks.define()
