@@ -20,10 +20,10 @@ from sre_bot.tools.spec import shorten
 
 MOST = 50
 """Lines of a timeline: nobody reads more."""
-LONGEST = 5_000
+LONGEST = 4_000
 """Characters of it: a person has to be shown the whole page before it is published, and the model's half needs room."""
 CHANGES = 5
-"""Changes in the resolution, the last ones."""
+"""Changes in the resolution at most, the last ones, in half as many characters."""
 TOGETHER = 4
 """So many pages in a row, with nothing else between them, are one line."""
 RECOVERED = "RECOVERED"
@@ -85,8 +85,13 @@ def write_resolution(record: Record) -> str:
     done = [each for each in _proposals(record) if each.state in (ApprovalState.SUCCEEDED, ApprovalState.FAILED)]
     if not done:
         return "The bot has no record of a change that was made through it."
-    lines = [line for each in done[-CHANGES:] for line in _change(each, record)]
-    left = [f"- _{len(done) - CHANGES} earlier changes are in the timeline only._"] if len(done) > CHANGES else []
+    written = (_changes(done, most, record) for most in range(min(len(done), CHANGES), 0, -1))
+    return next((text for text in written if len(text) <= LONGEST // 2), _changes(done, 1, record))
+
+
+def _changes(done: Sequence[Approval], most: int, record: Record) -> str:
+    lines = [line for each in done[-most:] for line in _change(each, record)]
+    left = [f"- _{len(done) - most} earlier changes are in the timeline only._"] if len(done) > most else []
     return "\n".join(["As recorded by the bot:", "", *left, *lines])
 
 

@@ -202,3 +202,5 @@ def test_of_many_changes_the_last_are_in_the_resolution():
     told = write_resolution(record(approvals=tuple(approval(n, n) for n in range(1, CHANGES + 4))))
     assert told.splitlines()[2] == "- _3 earlier changes are in the timeline only._"
     assert told.count("carried out") == CHANGES
+    long = [approval(n, n, verdict="\n".join(["RECOVERED: " + "x" * 300] * 3)) for n in range(1, CHANGES + 4)]
+    assert len(write_resolution(record(approvals=tuple(long)))) <= LONGEST // 2
