@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: help setup demo test check bench tables lock format clean
+.PHONY: help setup demo test check bench evals tables lock format clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -13,19 +13,22 @@ setup: .venv/.runtime prometheus ## what running needs: .venv with the locked de
 demo: .venv/.runtime prometheus alertmanager ## break a simulated fleet, watch the bot find out why, and approve the fix
 	@$(PY) -m sandbox $(ARGS)
 
-test: .venv/.development prometheus alertmanager postgres compose ## the whole test suite, on real processes
+test: .venv/.development prometheus alertmanager postgres compose chromium ## the whole test suite, on real processes
 	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/.development prometheus ## lint, types, layers, Prometheus configuration, tables of README.md
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy sre_bot sandbox scripts tests benchmarks sre_bot_slack.py sre_mcp_server.py
+	@.venv/bin/mypy sre_bot sandbox scripts tests benchmarks evals sre_bot_slack.py sre_mcp_server.py
 	@.venv/bin/lint-imports
 	@promtool check config config/prometheus.yml config/prometheus.compose.yml
 	@$(PY) scripts/tables.py --check
 
 bench: .venv/.development prometheus postgres ## the measurements of docs/benchmarks.md
 	@$(PY) -m benchmarks $(ARGS)
+
+evals: .venv/.development prometheus ## break fleets in known ways and judge what the bot says about it
+	@$(PY) -m evals $(ARGS)
 
 format: .venv/.development ## apply the formatter and the safe fixes
 	@.venv/bin/ruff format .
@@ -40,7 +43,7 @@ lock: .venv/.development ## pin the newest allowed dependencies, with hashes and
 clean: ## remove what the sandbox and the tools left
 	@rm -rf var .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: prometheus alertmanager postgres compose
+.PHONY: prometheus alertmanager postgres compose chromium
 prometheus:
 	@scripts/ensure_prometheus.sh
 
@@ -52,6 +55,9 @@ postgres:
 
 compose:
 	@scripts/ensure_compose.sh
+
+chromium:
+	@scripts/ensure_chromium.sh
 
 .venv/.runtime: requirements.txt
 	@scripts/ensure_venv.sh requirements.txt
