@@ -1,6 +1,7 @@
 // Times as people read them, in the time zone and language of the browser.
 
 const MINUTE = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const SHORT = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const SECOND = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", month: "long", day: "numeric" });
@@ -8,6 +9,7 @@ const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", month: "long",
 /** The Date of a message's `ts`. */
 export const dateOf = (ts) => new Date(Number(ts) * 1000);
 export const clock = (date) => MINUTE.format(date);
+export const shortClock = (date) => SHORT.format(date);
 export const clockWithSeconds = (date) => SECOND.format(date);
 export const fullTime = (date) => FULL.format(date);
 

@@ -43,7 +43,7 @@ export class Home {
     if (known) this.#show(known);
     await openTab("home");
     if (!known && !homes.has(me().id)) {
-      refill(this.body, h("p", { class: "empty" }, "The app has published no Home yet. Until it does, its messages and the channels are where it works."));
+      refill(this.body, h("p", { class: "empty" }, "The app was told that you are here, and has not shown a Home yet."));
     }
   }
 

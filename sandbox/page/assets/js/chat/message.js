@@ -10,7 +10,7 @@ import { h, icon, unseen } from "../dom.js";
 import { toast } from "../notices.js";
 import { hash } from "../routes.js";
 import { dismiss, logOf, me, statusOf } from "../store.js";
-import { clock, dateOf, dayOf, fullTime } from "../time.js";
+import { clock, dateOf, dayOf, fullTime, shortClock } from "../time.js";
 import { avatar } from "./avatar.js";
 import { statusLine } from "./status.js";
 
@@ -55,7 +55,7 @@ export class MessageView {
   #gutter() {
     const { message } = this;
     const date = dateOf(message.ts);
-    return h("div", {}, avatar(message.name, { bot: Boolean(message.bot) }), h("time", { class: "gutter-time", datetime: date.toISOString(), "aria-hidden": "true" }, clock(date)));
+    return h("div", {}, avatar(message.name, { bot: Boolean(message.bot) }), h("time", { class: "gutter-time", datetime: date.toISOString(), "aria-hidden": "true" }, shortClock(date)));
   }
 
   #reconcile() {
