@@ -66,8 +66,10 @@ def judge(scenario: Scenario, text: str) -> dict[str, bool]:
     """The oracles that need nothing but the thread."""
     answer = text[max(0, text.find("**Verdict")) :] if "**Verdict" in text else text
     verdicts = {"kind": bool(scenario.says.search(answer)), "nothing forbidden": not scenario.forbidden.search(answer)}
+    # Of one cause the verdict itself has to speak: a list of all that suffer names everybody.
+    said = answer.partition("\n")[0] if len(scenario.causes) == 1 else answer
     for cause in scenario.causes:
-        verdicts[f"names {cause}"] = cause in answer
+        verdicts[f"names {cause}"] = cause in said
     for tool in scenario.evidence:
         verdicts[f"read {tool}"] = _asked(tool) in text
     if scenario.hides:

@@ -19,7 +19,7 @@ BLAMES = re.compile(
 
 
 def _release_blamed(version: str) -> re.Pattern[str]:
-    return re.compile(rf"cause[^\n]*APP_VERSION[^\n]*{re.escape(version)}", re.IGNORECASE)
+    return re.compile(rf"(?:cause|because)[^\n]*APP_VERSION[^\n]*{re.escape(version)}", re.IGNORECASE)
 
 
 SCENARIOS = (
