@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from benchmarks import (
     chaos,
+    claims,
     conversations,
     demo,
     fleet,
@@ -34,6 +35,7 @@ MEASUREMENTS: dict[str, Callable[[int], list[Table]]] = {
     "idle": idle.measure,
     "fleet": fleet.measure,
     "demo": demo.measure,
+    "claims": claims.measure,
 }
 RUNS = {
     "latency": 3,
@@ -43,6 +45,7 @@ RUNS = {
     "writer": 1,
     "fleet": 2,
     "demo": 1,
+    "claims": 5,
     "webhooks": 3,
     "chaos": 1,
     "storm": 3,

@@ -1,0 +1,104 @@
+"""A tool's result as evidence: the call, what came of it, and which service each part of it is about."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+_CELLS = " | "  # between the cells of a table, below a row that names its columns
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One result that a conversation keeps.
+
+    Attributes:
+        number: its place among the results of the conversation, from 1; people read it as E1.
+        tool: the tool's name as the agent calls it.
+        arguments: of the call.
+        text: what the model was given, perhaps cut.
+        ok: False where the call failed.
+        at: when it was kept.
+    """
+
+    number: int
+    tool: str
+    arguments: Mapping[str, Any]
+    text: str
+    ok: bool
+    at: datetime
+
+    @property
+    def name(self) -> str:
+        """As people and the model read it."""
+        return f"E{self.number}"
+
+    @property
+    def call(self) -> str:
+        """The call in words that can be searched: its arguments' values."""
+        return "\n".join(
+            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for value in self.arguments.values()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Part of a result, and the services that it is about; none where it is about all of them."""
+
+    text: str
+    services: frozenset[str]
+
+
+def passages(exhibit: Exhibit, services: Iterable[str]) -> list[Passage]:
+    """A result in parts: a line at the margin speaks for the indented lines below it.
+
+    A line that begins with a service is about that one, whatever it depends on. What names no service is about the
+    service that the call asked for, or about all.
+    """
+    known = tuple(services)
+    asked = named_services(exhibit.call, known)
+    parts = [Passage(exhibit.call, asked)]
+    above: frozenset[str] = frozenset()
+    columns: list[str] = []
+    for line in exhibit.text.splitlines():
+        own = subjects(line, known)
+        if not line[:1].isspace():
+            above = own
+        cells = line.split(_CELLS)
+        parts.append(Passage(_label(cells, columns), own | above or asked))
+        if len(cells) > 1 and len(cells) != len(columns):
+            columns = cells
+    return parts
+
+
+def _label(cells: Sequence[str], columns: Sequence[str]) -> str:
+    """A line of a table with the name of its column before each cell."""
+    if not len(cells) == len(columns) > 1:
+        return _CELLS.join(cells)
+    return _CELLS.join([cells[0], *(f"{name} {cell}" for name, cell in zip(columns[1:], cells[1:], strict=True))])
+
+
+def named_services(text: str, services: Iterable[str]) -> frozenset[str]:
+    """The services whose names stand in a text."""
+    return frozenset(name for name in services if _name(name).search(text))
+
+
+def subjects(line: str, services: Iterable[str]) -> frozenset[str]:
+    """The services that a line is about: the one with which it begins, or all that it names."""
+    named = list(mentions(line, services))
+    return frozenset([named[0][1]] if named and named[0][0] == 0 else [name for _, name in named])
+
+
+def mentions(text: str, services: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Where each of the services is named, in the order of the text."""
+    found = [(match.start(), name) for name in services for match in _name(name).finditer(text)]
+    yield from sorted(found)
+
+
+@lru_cache(maxsize=1024)
+def _name(service: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w-]){re.escape(service)}(?![\w-])", re.IGNORECASE)
