@@ -28,6 +28,7 @@ from sre_bot.agent.options import prepare_environment
 from sre_bot.assembly import AgentParts, Flows, Place, assemble_agent, assemble_flows
 from sre_bot.catalog import load_catalog
 from sre_bot.clients.alertmanager import Alertmanager
+from sre_bot.clients.confluence import Confluence
 from sre_bot.clients.pagerduty import PagerDuty
 from sre_bot.clients.prometheus import Prometheus
 from sre_bot.errors import LeaseLost, SettingsError, SreBotError
@@ -36,7 +37,7 @@ from sre_bot.settings import Settings, load_settings, read_environment
 from sre_bot.slack import listeners
 from sre_bot.slack.approvers import Approvers
 from sre_bot.slack.board import SlackBoard
-from sre_bot.slack.cards import incident, proposal, reply
+from sre_bot.slack.cards import evidence, incident, proposal, reply
 from sre_bot.slack.files import Files
 from sre_bot.slack.membership import Membership
 from sre_bot.slack.outbox import Outbox, refusal
@@ -48,6 +49,7 @@ from sre_bot.slack.streams import Streams
 from sre_bot.vitals import Readiness, vital_signs
 from sre_bot.webhooks.listener import Listener
 from sre_bot.workflows.actions import Actions, AlertmanagerSilencer, PagerDutySilencer, Silencer
+from sre_bot.workflows.exhibits import ExhibitRoom
 
 log = logging.getLogger(__name__)
 
@@ -160,6 +162,7 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
             sources.metrics,
             frozenset(sources.silencers),
             place,
+            sources.library,
         )
         replies.stop = flows.turns.stop
         app = AsyncApp(client=web)
@@ -170,6 +173,7 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
             app, Actions(ledger, flows.turns, sources.pager, sources.silencers, identity["team_id"]), door
         )
         proposal.register(app, flows.proposals, door)
+        evidence.register(app, ExhibitRoom(ledger, agent.describe), door)
         sockets = Sockets(app, settings.slack.app_token.get_secret_value())
         ready = Readiness(settings, ledger, sockets, flows.cases)
         listener = Listener(
@@ -209,9 +213,10 @@ async def _open(flows: Flows, agent: AgentParts, stack: AsyncExitStack) -> None:
 
 @dataclass(frozen=True)
 class _Sources:
-    """The systems that the bot itself calls: for people's clicks on a card, and for the check after a change."""
+    """The systems that the bot itself calls: for clicks on a card, the check after a change, and earlier incidents."""
 
     metrics: Prometheus
+    library: Confluence | None
     pager: PagerDuty | None
     silencers: Mapping[str, Silencer]
 
@@ -228,7 +233,10 @@ async def _sources(settings: Settings, stack: AsyncExitStack) -> _Sources:
     if alertmanager:
         stack.push_async_callback(alertmanager.aclose)
         silencers["am"] = AlertmanagerSilencer(alertmanager)
-    return _Sources(metrics, pager, silencers)
+    library = Confluence(settings.tools.confluence) if settings.tools.confluence else None
+    if library:
+        stack.push_async_callback(library.aclose)
+    return _Sources(metrics, library, pager, silencers)
 
 
 def _web_client(settings: Settings) -> AsyncWebClient:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sre_bot.agent.approvals import Seal
+from sre_bot.agent.exhibits import Keeper
 from sre_bot.agent.options import AgentOptions
 from sre_bot.agent.pool import SessionPool
+from sre_bot.agent.stream import Describe
 from sre_bot.catalog import Catalog
 from sre_bot.clients.env_files import EnvFiles
 from sre_bot.clients.prometheus import Prometheus
@@ -26,6 +28,7 @@ from sre_bot.workflows.circumstances import Circumstances
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.intake import Intake
 from sre_bot.workflows.lease import Lease
+from sre_bot.workflows.past import Library, PastIncidents
 from sre_bot.workflows.people import Board, People, ProposalBoard
 from sre_bot.workflows.recovery import Recovery
 from sre_bot.workflows.retention import Retention
@@ -44,6 +47,7 @@ class AgentParts:
     pool: SessionPool
     seal: Seal
     planner: Planner
+    describe: Describe
 
 
 def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger) -> AgentParts:
@@ -61,9 +65,14 @@ def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger) -> Agen
     free = _free(specs, policy)
     planner = Planner(specs, catalog, EnvFiles(settings.tools.remediation.env_dir or config_dir))
     seal = Seal(ledger, planner, policy, frozenset(writing), free)
-    options = AgentOptions(settings, sorted(free), ledger.transcripts, seal, load_further_servers(config_dir))
-    pool = SessionPool(options, settings.run, settings.house, lambda name, given: _describe(specs, name, given))
-    return AgentParts(pool, seal, planner)
+    keeper = Keeper(ledger.exhibits)
+    options = AgentOptions(settings, sorted(free), ledger.transcripts, seal, load_further_servers(config_dir), keeper)
+
+    def describe(name: str, given: Mapping[str, Any]) -> str:
+        return _describe(specs, name, given)
+
+    pool = SessionPool(options, settings.run, settings.house, describe)
+    return AgentParts(pool, seal, planner, describe)
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,7 @@ def assemble_flows(
     metrics: Prometheus,
     sources: frozenset[str],
     place: Place,
+    library: Library | None = None,
 ) -> Flows:
     """Build the workflows and tell each of the others that it needs.
 
@@ -117,6 +127,7 @@ def assemble_flows(
         metrics: answers PromQL, for the check after a change.
         sources: whom the buttons of a card can reach: `pd`, `am`.
         place: who this process is.
+        library: has post-mortems beside those that the bot published; None where there is none.
     """
     around = Circumstances(
         replica=place.replica,
@@ -124,6 +135,9 @@ def assemble_flows(
         concurrent=settings.run.concurrent,
         in_all=settings.run.concurrent_in_all,
         budgets=Budgets(ledger.runs, settings.incidents),
+        services=tuple(catalog.services),
+        describe=agent.describe,
+        past=PastIncidents(ledger, tuple(catalog.services), library).recall,
     )
     turns = Turns(ledger, agent.pool, people, around)
     engine = Engine(settings.database_url, place.replica)

@@ -13,7 +13,16 @@ from sqlalchemy import ColumnElement, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sre_bot.incidents.database import Database
-from sre_bot.incidents.tables import approvals, cases, deliveries, incidents, threads, transcript_entries, turns
+from sre_bot.incidents.tables import (
+    approvals,
+    cases,
+    deliveries,
+    exhibits,
+    incidents,
+    threads,
+    transcript_entries,
+    turns,
+)
 
 Record = dict[str, Any]
 _AT_ONCE = 500  # rows that are asked for by their ids in one statement
@@ -54,6 +63,7 @@ async def _export(connection: AsyncConnection, reference: str) -> Record | None:
         "deliveries": await _deliveries(connection, {member["key"] for member in members}),
         "thread": thread,
         "turns": sorted(asked, key=lambda turn: turn["created_at"]),
+        "evidence": await _all(connection, exhibits, exhibits.c.thread_id == thread["id"]) if thread else [],
         "approvals": await _all(connection, approvals, approvals.c.session_id == UUID(session)) if session else [],
         "transcript": await _all(connection, transcript_entries, transcript_entries.c.session_id == session)
         if session

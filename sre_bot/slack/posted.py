@@ -5,7 +5,8 @@ deleted in a new one where it is the last, since that has the end of the answer.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from sre_bot.errors import BackendError
@@ -21,8 +22,23 @@ PAGE_BUDGET = 9_000  # weighted bytes of a message; below the sizes at which mes
 PLAIN_BUDGET = 2_500  # of a message without blocks. Slack: chat.update takes 4,000 bytes of `text`, markup included
 SMALLEST_BUDGET = 600
 
-Now = Callable[[], tuple[list[str], bool]]
-"""The Markdown of each message that begins anew, and whether more is to come."""
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What messages should say now.
+
+    Attributes:
+        sections: the Markdown of each message that begins anew.
+        running: whether more is to come.
+        cited: the results that can be looked at below the last message.
+    """
+
+    sections: Sequence[str]
+    running: bool = False
+    cited: tuple[tuple[int, str], ...] = ()
+
+
+Now = Callable[[], Wanted]
 
 
 class PostedPages:
@@ -93,10 +109,10 @@ class PostedPages:
 
     def _pages(self) -> list[Page]:
         """The messages as they should be now."""
-        sections, running = self._now()
-        texts = [page for section in sections for page in paginate(defuse(section), self._budget)]
-        last = len(texts) - 1
-        return [Page(text, running and number == last, self._plain) for number, text in enumerate(texts)]
+        wanted = self._now()
+        *texts, last = [page for section in wanted.sections for page in paginate(defuse(section), self._budget)] or [""]
+        pages = [Page(text, bare=self._plain) for text in texts]
+        return [*pages, Page(last, wanted.running, self._plain, wanted.cited)] if last else pages
 
     def _page(self, number: int) -> Page:
         """A message as it should be now; one that is to go stays as it is until then."""

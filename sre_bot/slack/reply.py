@@ -132,9 +132,14 @@ class ReplyText:
         """Decide how a long answer is shown: shortened where a file has it, else whole."""
         self._filed = filed
 
+    @property
+    def cited(self) -> tuple[tuple[int, str], ...]:
+        """The results that a complete answer cites: their numbers, and a line on each call."""
+        return self._end.cited if self._end and self.complete else ()
+
     def render(self) -> list[str]:
         """The sections as Markdown, as they should look now; none is empty."""
-        sections = [render_parts(parts) for parts in self._sections]
+        sections = [[self._correct(block) for block in render_parts(parts)] for parts in self._sections]
         sections[-1] = [self._shorten("\n\n".join(sections[-1]), self.answer)] if sections[-1] else []
         sections[-1].append(self._footer(self._end) if self._end and self.complete else WORKING)
         return ["\n\n".join(blocks) for blocks in sections]
@@ -167,6 +172,11 @@ class ReplyText:
                 said += bool(part.strip())
         goes_on = shown != text or (bool(parts) and isinstance(parts[-1], str) and parts[-1] != "")
         return Flow(shown, tuple(tools), growing=last and not self.complete and goes_on)
+
+    def _correct(self, block: str) -> str:
+        """A paragraph in which a verdict that does not stand is replaced; what is streamed has it below alone."""
+        correction = self._end.correction if self._end else None
+        return block.replace(*correction, 1) if correction else block
 
     def _shorten(self, text: str, answer: str) -> str:
         """A long answer as its beginning, and its end where a file has the whole."""

@@ -10,7 +10,7 @@ from sre_bot.errors import BackendError
 from sre_bot.slack.files import Files
 from sre_bot.slack.following import Following, Spot
 from sre_bot.slack.outbox import Outbox
-from sre_bot.slack.posted import PostedPages
+from sre_bot.slack.posted import PostedPages, Wanted
 
 TICK = 1.5  # seconds between two updates of one reply: with several replies the outbox's bucket is the bound
 
@@ -36,7 +36,10 @@ class LiveReply(Following):
     ) -> None:
         super().__init__(outbox, files, spot, clock)
         self._seconds = tick
-        self._pages = PostedPages(outbox, spot, lambda: (self._text.render(), not self._text.complete))
+        self._pages = PostedPages(outbox, spot, self._wanted)
+
+    def _wanted(self) -> Wanted:
+        return Wanted(self._text.render(), not self._text.complete, self._text.cited)
 
     async def _reconcile(self) -> None:
         await self._pages.bring()

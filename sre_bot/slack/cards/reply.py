@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from sre_bot.slack.cards import evidence
 from sre_bot.slack.defusal import defuse
 from sre_bot.slack.mrkdwn import NOTIFICATION_LIMIT, plain, to_mrkdwn
 
@@ -24,16 +25,18 @@ class Stopper(Protocol):
 class Page:
     """One message of a reply: its Markdown, and whether its run goes on and can be stopped.
 
-    `bare` is for a message whose blocks Slack refused: it says the same as text alone.
+    `bare` is for a message whose blocks Slack refused: it says the same as text alone. `cited` are the results whose
+    buttons stand below it: their numbers, and a line on each call.
     """
 
     text: str
     running: bool = False
     bare: bool = False
+    cited: tuple[tuple[int, str], ...] = ()
 
     def content(self) -> dict[str, Any]:
         """The text twice: as blocks for the thread, and short and plain for notifications."""
-        safe = Page(defuse(self.text), self.running)
+        safe = Page(defuse(self.text), self.running, cited=self.cited)
         if self.bare:
             return {"text": to_mrkdwn(safe.text)}
         return {"blocks": render(safe), "text": plain(safe.text, NOTIFICATION_LIMIT)}
@@ -50,6 +53,8 @@ def render(page: Page) -> list[Block]:
             "accessibility_label": "Stop this investigation",
         }
         blocks.append({"type": "actions", "elements": [button]})
+    if page.cited:
+        blocks.append(evidence.row(page.cited))
     return blocks
 
 
