@@ -7,6 +7,7 @@ it is that context, with the call's arguments. What cannot be kept has no id: it
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 from uuid import UUID
@@ -20,6 +21,8 @@ from sre_bot.tools.spec import shorten
 log = logging.getLogger(__name__)
 
 TIMEOUT = 15.0  # seconds that Claude Code waits for the hook; then the result stands as it is, without an id
+TAG = re.compile(r"\A\[E\d+\] ?")
+"""The id before the words of a result."""
 CALL_LIMIT = 120  # characters of a failed call's arguments
 
 
