@@ -3,25 +3,26 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: help setup demo test check bench lock format clean
+.PHONY: help setup demo test check bench tables lock format clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 setup: .venv/.runtime prometheus ## what running needs: .venv with the locked dependencies, and Prometheus
 
-demo: .venv/.runtime prometheus ## break a simulated fleet and watch the bot find out why
+demo: .venv/.runtime prometheus alertmanager ## break a simulated fleet, watch the bot find out why, and approve the fix
 	@$(PY) -m sandbox $(ARGS)
 
-test: .venv/.development prometheus alertmanager postgres ## the whole test suite, on real processes
+test: .venv/.development prometheus alertmanager postgres compose ## the whole test suite, on real processes
 	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
-check: .venv/.development prometheus ## lint, types, layers, Prometheus configuration
+check: .venv/.development prometheus ## lint, types, layers, Prometheus configuration, tables of README.md
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy sre_bot sandbox scripts tests benchmarks sre_bot_slack.py sre_mcp_server.py
 	@.venv/bin/lint-imports
-	@promtool check config config/prometheus.yml
+	@promtool check config config/prometheus.yml config/prometheus.compose.yml
+	@$(PY) scripts/tables.py --check
 
 bench: .venv/.development prometheus postgres ## the measurements of docs/benchmarks.md
 	@$(PY) -m benchmarks $(ARGS)
@@ -30,13 +31,16 @@ format: .venv/.development ## apply the formatter and the safe fixes
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
+tables: .venv/.development ## write the tables of README.md that are made from the code
+	@$(PY) scripts/tables.py
+
 lock: .venv/.development ## pin the newest allowed dependencies, with hashes and without download addresses
 	@scripts/lock.sh
 
 clean: ## remove what the sandbox and the tools left
 	@rm -rf var .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: prometheus alertmanager postgres
+.PHONY: prometheus alertmanager postgres compose
 prometheus:
 	@scripts/ensure_prometheus.sh
 
@@ -45,6 +49,9 @@ alertmanager:
 
 postgres:
 	@scripts/ensure_postgres.sh
+
+compose:
+	@scripts/ensure_compose.sh
 
 .venv/.runtime: requirements.txt
 	@scripts/ensure_venv.sh requirements.txt

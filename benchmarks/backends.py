@@ -35,9 +35,11 @@ class Backends:
         return child
 
     async def start_prometheus(self, config: Path) -> str:
-        """Start Prometheus with a configuration; gives its address."""
+        """Start Prometheus with a configuration and wait until it has read its storage; gives its address."""
         command = prometheus.command("prometheus", config, self._folder / "prometheus", 0)
-        return f"http://{(await self.start('prometheus', command, PROMETHEUS_LISTENS)).found}"
+        url = f"http://{(await self.start('prometheus', command, PROMETHEUS_LISTENS)).found}"
+        await prometheus.await_ready(url)
+        return url
 
     async def start_standin(self, module: str) -> str:
         """Start a stand-in of the sandbox; gives its address."""

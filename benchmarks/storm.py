@@ -97,7 +97,7 @@ async def measure_databases(folder: Path) -> dict[str, Run]:
 
 async def _read(paged: Paged, course: Course) -> Run:
     cards = await paged.cards()
-    threads = [await paged.thread(card["ts"]) for card in cards]
+    threads = [await paged.replies(card["ts"]) for card in cards]
     messages = [message for thread in threads for message in thread]
     calls = (await paged.look(paged.slack, "calls"))["calls"]
     return Run(

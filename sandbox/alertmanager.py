@@ -3,12 +3,21 @@
 Clustering is off: it would listen on a second port of every interface.
 """
 
+import shutil
 from pathlib import Path
 
 import yaml
 
 READY = r"msg=\"Listening on\" address=(\S+)"
 """The line, and in it the address, that says that it listens (Alertmanager 0.25)."""
+
+BINARIES = ("prometheus-alertmanager", "alertmanager")
+"""Debian's name, and that of the official release."""
+
+
+def find_binary() -> str | None:
+    """Where Alertmanager is; None where it is not installed."""
+    return next(filter(None, map(shutil.which, BINARIES)), None)
 
 
 def write_config(shipped: Path, out_dir: Path) -> Path:

@@ -1,12 +1,12 @@
-"""The demo: a fleet breaks, somebody asks the bot, the thread is printed live.
+"""The demo: a fleet breaks, somebody asks the bot, and the thread is printed live, down to the proof that it recovered.
 
-Everything but Slack, the fleet and (without a key) the model is what production runs. With ANTHROPIC_API_KEY set, the
-real model investigates.
+Everything but Slack, PagerDuty, Confluence, the fleet and (without a key) the model is what production runs. With
+ANTHROPIC_API_KEY set, the real model investigates.
 """
 
 import argparse
 import asyncio
-import re
+import os
 import shutil
 import signal
 import sys
@@ -14,25 +14,27 @@ import tempfile
 from pathlib import Path
 
 from sandbox.processes import NotReady
-from sandbox.stack import Stack, real_model_environment
-from sandbox.terminal import ThreadPrinter, is_complete
+from sandbox.stack import QUICKLY, Stack, real_model_environment
+from sandbox.stories import BROKEN as BROKEN
+from sandbox.stories import FALSE_ALARM, POOL, STORIES, Story
+from sandbox.surroundings import ADA
+from sandbox.terminal import Telling
 
-QUESTION = "<@{bot}> 500 errors spiking on api-server"
-BROKEN = 'sum by (service) (rate(http_requests_total{service="api-server",status=~"5.."}[15s])) > 1'
-ANSWER_TIMEOUT = 300.0  # seconds; the real model may take minutes
-ROOT_CAUSE = re.compile(r"DB_POOL_SIZE\W+(?:\w+\W+){0,6}?20\W+(?:\w+\W+){0,3}?1\b")
-"""What the answer must say: the setting, and that it went from 20 to 1."""
+HELP_TYPING = "What you type here, Ada says in the thread: `approve 1`, `why?`, `page on-call`, `close out`."
 
 
 def main() -> int:
-    """Run the demo; with --once the exit status is 0 only if the answer names the root cause."""
+    """Run the demo; with --once the exit status is 0 only if the root cause was found and the fleet recovered."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--once", action="store_true", help="end after the first answer")
-    parser.add_argument("--healthy", action="store_true", help="break nothing: ask about a false alarm")
+    parser.add_argument("--once", action="store_true", help="Ada approves what is proposed; end after the verdict")
+    parser.add_argument("--story", choices=sorted(STORIES), default=POOL.name, help="what breaks (default: pool)")
+    parser.add_argument("--healthy", action="store_true", help=f"the same as --story {FALSE_ALARM.name}")
+    parser.add_argument("--page", action="store_true", help="PagerDuty pages the bot, and nobody mentions it")
     arguments = parser.parse_args()
+    story = FALSE_ALARM if arguments.healthy else STORIES[arguments.story]
     folder = Path(tempfile.mkdtemp(prefix="sre-bot-demo-"))
     try:
-        return asyncio.run(_demo(folder, once=arguments.once, healthy=arguments.healthy))
+        return asyncio.run(_demo(Demo(folder, story, once=arguments.once, page=arguments.page)))
     except (NotReady, TimeoutError) as error:
         print(f"\nThe demo could not go on: {error}\nThe logs are in {folder}", file=sys.stderr)
         return 1
@@ -40,13 +42,73 @@ def main() -> int:
         return 130
 
 
-async def _demo(folder: Path, *, once: bool, healthy: bool) -> int:
+class Demo:
+    """One story, told in the terminal.
+
+    Args:
+        folder: for everything that the parts write.
+        story: what happens.
+        once: end by itself.
+        page: begin with a page in place of a mention.
+    """
+
+    def __init__(self, folder: Path, story: Story, *, once: bool, page: bool) -> None:
+        self.folder = folder
+        self._story = story
+        self._once = once
+        self._page = page
+        self._model = real_model_environment()
+
+    async def tell(self, stopping: asyncio.Event) -> int:
+        """Tell it all; gives the exit status."""
+        model = "the real one" if self._model else "the scripted offline playbook (set ANTHROPIC_API_KEY for Claude)"
+        print(
+            "Starting a fleet, Prometheus, Alertmanager, stand-ins for Slack, PagerDuty and Confluence, and the bot …"
+        )
+        print(
+            f"The fleet and the stand-ins are simulated; the rest is real. Model: {model}.",
+            flush=True,
+        )
+        parts = Stack(self.folder, real_model=self._model, bot_settings=QUICKLY, paged=True, approvers=(ADA,))
+        async with parts as stack:
+            addresses = f"fleet {stack.fleet.found} · Prometheus {stack.prometheus.found}"
+            print(f"  {addresses} · Slack stand-in {stack.slack.found}")
+            telling = await self._begin(stack)
+            found = bool(self._story.cause.search(await telling.follow()))
+            if self._once:
+                return await self._end(telling, found=found)
+            print(f"\nEverything stays up; edit {stack.env_file} and redeploy with")
+            print(f"  curl -X POST {stack.fleet.found}/redeploy/api-server\nCtrl-C ends it all.")
+            await _go_on(telling, stopping)
+            return 0
+
+    async def _begin(self, stack: Stack) -> Telling:
+        """Break the fleet, and let the bot be asked about it."""
+        story = self._story
+        print(f"\n{story.author} deploys {story.change} to api-server (“{story.reason}”) …")
+        (figure,) = (await stack.break_by(story)).values()
+        print(f"  {story.shows.format(figure=figure)}")
+        if self._page:
+            print(f"  PagerDuty pages: {story.paged}")
+            return Telling(stack, await stack.page(story.paged))
+        mention = f"<@{stack.world['bot']['user']}> {story.asked}"
+        return Telling(stack, await stack.say(mention))
+
+    async def _end(self, telling: Telling, *, found: bool) -> int:
+        """With --once: approve what is proposed, and wait for the proof."""
+        print("\nThe root cause was found." if found else "\nThe root cause was not found in the answer.")
+        if self._story.heals and telling.proposed:
+            await telling.approve()
+            print("\n  (The figures are compared when the rates have had their minute …)", flush=True)
+            verdict = await telling.verdict()
+            print(f"\n{verdict}")
+            found = found and verdict == "RECOVERED"
+        return 0 if found else 1
+
+
+async def _demo(demo: Demo) -> int:
     stopping = _stop_on_signals()
-    model = real_model_environment()
-    thinker = "the real model" if model else "the scripted offline playbook (set ANTHROPIC_API_KEY for Claude)"
-    print("Starting the simulated fleet, Prometheus, a stand-in for Slack and the bot …")
-    print(f"Slack and the fleet are simulated; Prometheus, the agent and its tools are real. Model: {thinker}.")
-    story = asyncio.create_task(_tell(folder, model, once=once, healthy=healthy, stopping=stopping))
+    story = asyncio.create_task(demo.tell(stopping))
     stop = asyncio.create_task(stopping.wait())
     await asyncio.wait({story, stop}, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()
@@ -56,44 +118,27 @@ async def _demo(folder: Path, *, once: bool, healthy: bool) -> int:
         await asyncio.wait({story})
     status = 130 if story.cancelled() else story.result()
     if status in (0, 130):
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(demo.folder, ignore_errors=True)
     return status
 
 
-async def _tell(
-    folder: Path, model: dict[str, str] | None, *, once: bool, healthy: bool, stopping: asyncio.Event
-) -> int:
-    async with Stack(folder, real_model=model) as stack:
-        print(f"  fleet {stack.fleet.found} · Prometheus {stack.prometheus.found} · Slack stand-in {stack.slack.found}")
-        if not healthy:
-            print("\nBreaking api-server: DB_POOL_SIZE=1 in a copy of config/api-server.env, then a redeploy …")
-            await stack.deploy(DB_POOL_SIZE="1")
-            failing = await stack.await_figures(BROKEN)
-            print(f"  api-server now fails {failing['api-server']:.1f} requests per second.")
-        ts = await stack.say(QUESTION.format(bot=stack.world["bot"]["user"]))
-        answer = await _follow(stack, ts)
-        found = healthy or bool(ROOT_CAUSE.search(answer))
-        if once:
-            print("\nThe root cause was found." if found else "\nThe root cause was not found in the answer.")
-            return 0 if found else 1
-        print(f"\nEverything stays up; edit {stack.env_file} and redeploy with")
-        print(f"  curl -X POST {stack.fleet.found}/redeploy/api-server\nCtrl-C ends it all.")
-        await stopping.wait()
-        return 0
-
-
-async def _follow(stack: Stack, ts: str) -> str:
-    """Print the thread until the bot's answer is complete; gives the text of its messages."""
-    printer = ThreadPrinter(stack.names())
-    async with asyncio.timeout(ANSWER_TIMEOUT):
-        while True:
-            messages = await stack.thread(ts)
-            for message in messages:
-                printer.show(message)
-            replies = [message for message in messages if message["ts"] != ts]
-            if replies and is_complete(replies[-1]):
-                return "\n".join(reply.get("markdown") or reply["text"] for reply in replies)
+async def _go_on(telling: Telling, stopping: asyncio.Event) -> None:
+    """Print what comes, and say what is typed, until the end is asked for."""
+    loop, typed = asyncio.get_running_loop(), asyncio.Queue[str]()
+    if sys.stdin.isatty():
+        print(HELP_TYPING)
+        # A terminal gives whole lines, so reading one never waits; a thread that waits could not be ended.
+        loop.add_reader(sys.stdin.fileno(), lambda: typed.put_nowait(os.read(sys.stdin.fileno(), 4_096).decode()))
+    try:
+        while not stopping.is_set():
+            await telling.look()
+            while not typed.empty():
+                if words := typed.get_nowait().strip():
+                    await telling.say(words)
             await asyncio.sleep(0.2)
+    finally:
+        if sys.stdin.isatty():
+            loop.remove_reader(sys.stdin.fileno())
 
 
 def _stop_on_signals() -> asyncio.Event:

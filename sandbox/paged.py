@@ -9,23 +9,18 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 
 from sandbox.ports import free_port
 from sandbox.processes import Child
-from sandbox.stack import ROOT
+from sandbox.surroundings import LOOK_EVERY, ROOT, SECRET, Surroundings
 
-SECRET = "a-secret-of-the-sandbox"  # noqa: S105  (signs what never leaves this machine)
 ANSWER = "**Root cause:** the connection pool is too small. Raise DB_POOL_SIZE."
 ASKED_BY_ITSELF = "asked by the bot itself"
-RETRIES = (0.5, 1.0, 2.0, 3.0)  # seconds; PagerDuty's own begin with 5 and end with 10 minutes
-LISTENS = r"listening on (http://\S+)"
 READY_TIMEOUT = 60.0  # seconds
-LOOK_EVERY = 0.1  # seconds
 SETTINGS = {
     "SRE_SPARE_SESSIONS": "0",
     "SRE_IDLE_SESSIONS": "1",
@@ -104,7 +99,7 @@ class Bot:
             return False
 
 
-class Paged:
+class Paged(Surroundings):
     """The running parts; use it as an async context manager.
 
     Args:
@@ -117,39 +112,10 @@ class Paged:
     def __init__(
         self, folder: Path, database_url: str, *, clock_rate: float = 1.0, settings: Mapping[str, str] | None = None
     ) -> None:
-        self.folder = folder
-        self.slack: Child
-        self.pagerduty: Child
-        self.model: Child
-        self.world: dict[str, Any]
-        self.http: aiohttp.ClientSession
-        self.subscription = ""
+        super().__init__(folder)
         self._database_url = database_url
         self._clock_rate = clock_rate
         self._settings = dict(settings or {})
-        self._parts = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        try:
-            self.http = await self._parts.enter_async_context(aiohttp.ClientSession())
-            self.slack = await self._start("slack", "--clock-rate", f"{self._clock_rate:g}")
-            self.pagerduty = await self._start("pagerduty")
-            self.model = await self._start("model")
-            self.world = await self.look(self.slack, "world")
-            always = {"marker": ASKED_BY_ITSELF, "always": {"text": ANSWER}}
-            await self.order(self.model, "script", **always)
-        except BaseException:
-            await self._parts.aclose()
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._parts.aclose()
-
-    @property
-    def channel(self) -> str:
-        """The incident channel."""
-        return str(self.world["channels"]["incidents"])
 
     def make_bot(self, name: str = "bot") -> Bot:
         """A bot that is not started yet; it ends with the rest."""
@@ -168,13 +134,13 @@ class Paged:
 
     async def mend_model(self) -> None:
         """Let the model speak again; what hangs ends."""
+        assert self.model  # noqa: S101  (it was started with the rest)
         async with self.http.delete(f"{self.model.found}/sandbox/faults") as answer:
             answer.raise_for_status()
 
     async def subscribe(self, bot: Bot, **faults: Any) -> None:  # noqa: ANN401  (JSON)
         """Let PagerDuty deliver to a bot; with `duplicates`, `shuffle` and `seed` where some are given."""
-        order = {"url": f"{bot.url}/webhooks/pagerduty", "secret": SECRET, "schedule": RETRIES, **faults}
-        self.subscription = (await self.order(self.pagerduty, "webhooks", **order))["id"]
+        await self.subscribe_to_pages(bot.url, **faults)
 
     async def deliver_to(self, bot: Bot) -> None:
         """Let PagerDuty deliver to another bot from now on, as a balancer does that sees one go."""
@@ -184,23 +150,9 @@ class Paged:
         """Let PagerDuty send what it holds back to send it in any order."""
         await self.order(self.pagerduty, f"webhooks/{self.subscription}/release")
 
-    async def report(self, title: str, service: str = "api-server", **more: Any) -> str:  # noqa: ANN401  (JSON)
-        """A monitoring tool reports a problem; gives the incident's id."""
-        return str((await self.order(self.pagerduty, "incidents", title=title, service=service, **more))["id"])
-
-    async def act(self, incident: str, action: str, **more: Any) -> None:  # noqa: ANN401  (JSON)
-        """Somebody does something about an incident."""
-        await self.order(self.pagerduty, f"incidents/{incident}/{action}", **more)
-
-    async def say(self, text: str, thread_ts: str | None = None) -> str:
-        """Ada writes in the incident channel; gives the message's timestamp."""
-        message = {"channel": self.channel, "user": "Ada", "text": text}
-        return str((await self.order(self.slack, "messages", **message, **_thread(thread_ts)))["ts"])
-
-    async def thread(self, ts: str) -> list[dict[str, Any]]:
+    async def replies(self, ts: str) -> list[dict[str, Any]]:
         """What the bots have in a thread below its first message."""
-        found = (await self.look(self.slack, "thread", channel=self.channel, ts=ts))["messages"]
-        return [message for message in found if message["bot"] and message["ts"] != ts]
+        return [message for message in await self.thread(ts) if message["bot"] and message["ts"] != ts]
 
     async def await_words(self, ts: str, words: str, patience: float = 60.0) -> None:
         """Wait until a bot has said something in a thread.
@@ -209,58 +161,27 @@ class Paged:
             TimeoutError: none has.
         """
         async with asyncio.timeout(patience):
-            while not any(words in message["text"] for message in await self.thread(ts)):
+            while not any(words in message["text"] for message in await self.replies(ts)):
                 await asyncio.sleep(LOOK_EVERY)
-
-    async def cards(self) -> list[dict[str, Any]]:
-        """What the bots have at the channel's top level."""
-        found = (await self.look(self.slack, "channel", channel=self.channel))["messages"]
-        return [message for message in found if message["bot"]]
 
     async def deliveries(self) -> dict[str, Any]:
         """PagerDuty's own record: every attempt, and how many events are not accepted yet."""
         return dict(await self.look(self.pagerduty, "deliveries"))
 
-    async def look(self, part: Child, path: str, **query: str) -> Any:  # noqa: ANN401  (JSON)
-        """A page of a stand-in's control interface."""
-        async with self.http.get(f"{part.found}/sandbox/{path}", params=query) as answer:
-            answer.raise_for_status()
-            return await answer.json()
-
-    async def order(self, part: Child, path: str, **body: Any) -> Any:  # noqa: ANN401  (JSON)
-        """An order to a stand-in.
-
-        Raises:
-            RuntimeError: it is not understood.
-        """
-        async with self.http.post(f"{part.found}/sandbox/{path}", json=body) as answer:
-            if answer.status >= 300:
-                raise RuntimeError(f"{part.name} refuses {path}: {await answer.text()}")
-            return await answer.json()
-
-    async def _start(self, module: str, *arguments: str) -> Child:
-        command = [sys.executable, "-m", f"sandbox.{module}", *arguments]
-        child = await Child.start(module, command, ready=LISTENS, log_dir=self.folder, env={"PYTHONPATH": str(ROOT)})
-        self._parts.push_async_callback(child.stop)
-        return child
+    async def _start(self) -> None:
+        await self._start_slack("--clock-rate", f"{self._clock_rate:g}")
+        await self._start_pagerduty()
+        await self._start_model()
+        await self.order(self.model, "script", marker=ASKED_BY_ITSELF, always={"text": ANSWER})
 
     def _environment(self) -> dict[str, str]:
         return {
-            "ANTHROPIC_API_KEY": "sandbox-no-key",
-            "ANTHROPIC_BASE_URL": self.model.found,
-            "SRE_ENV_FILE": "",  # a real .env beside the checkout stays out of the sandbox
-            "SLACK_API_URL": f"{self.slack.found}/api",
-            "SLACK_BOT_TOKEN": self.world["tokens"]["bot"],
-            "SLACK_APP_TOKEN": self.world["tokens"]["app"],
+            **self._playbook_settings(),
+            **self._slack_settings(),
             "SLACK_INCIDENT_CHANNEL": self.channel,
             "SLACK_PACE": f"{self._clock_rate:g}",
             "PAGERDUTY_WEBHOOK_SECRET": SECRET,
             "DATABASE_URL": self._database_url,
-            "SRE_STATE_DIR": str(self.folder / "agent"),
             **SETTINGS,
             **self._settings,
         }
-
-
-def _thread(ts: str | None) -> dict[str, str]:
-    return {"thread_ts": ts} if ts else {}

@@ -4,11 +4,14 @@ The sandbox's ports are chosen at its start, so the file under config/ cannot na
 here differs in the fleet's target and in absolute rule files; everything else is what is shipped.
 """
 
+import asyncio
 from pathlib import Path
 
+import aiohttp
 import yaml
 
 JOB = "fleet"
+READY_TIMEOUT = 60.0  # seconds; it listens before it has read its storage, and answers 503 until then
 
 
 class ConfigError(Exception):
@@ -45,3 +48,13 @@ def command(binary: str, config: Path, data_dir: Path, port: int) -> list[str]:
         "--storage.tsdb.retention.time=1d",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
+
+
+async def await_ready(url: str) -> None:
+    """Wait until a Prometheus that listens can be asked; raises TimeoutError."""
+    async with asyncio.timeout(READY_TIMEOUT), aiohttp.ClientSession() as http:
+        while True:
+            async with http.get(f"{url}/-/ready") as answer:
+                if answer.status == 200:
+                    return
+            await asyncio.sleep(0.05)

@@ -74,7 +74,7 @@ async def judge(paged: Paged, states: Mapping[int, str], incidents: Mapping[int,
     keys = Counter(_key(card) for card in cards)
     if not verdict.missing and not verdict.wrong:
         for number, (card, *_) in sorted(shown.items()):
-            messages = await paged.thread(card["ts"])
+            messages = await paged.replies(card["ts"])
             keys.update(map(_key, messages))
             _judge_thread(verdict, number, states[number], messages)
     verdict.repeated = [key for key, count in keys.items() if key and count > 1]

@@ -59,7 +59,7 @@ async def _report(paged: Paged, pause: float) -> None:
 
 async def _is_settled(paged: Paged) -> bool:
     (card, *_) = await paged.cards()
-    messages = await paged.thread(card["ts"])
+    messages = await paged.replies(card["ts"])
     working = any(WORKING in str(message["markdown"] or message["text"]) for message in messages)
     looking = "Investigating …" in card["text"] or "Waiting to be investigated" in card["text"]
     return bool(questions(messages)) and not working and not looking

@@ -104,7 +104,7 @@ class Fleet:
     async def _handle_api(self, worker: Worker, demand: Demand) -> None:
         await worker.compute(API_CPU_S * worker.release.cpu_factor)
         if demand.luck < worker.release.error_share:
-            raise RequestFailed("500", f"{worker.name}: KeyError: 'coupon' in apply_discount (pricing.py:88)")
+            raise RequestFailed("500", f"{worker.name}: {worker.release.error}")
         await _call(self.auth, worker, demand, AUTH_LIMIT_S)
         await worker.query(demand.api_query * worker.environment.query_ms / 1000, API_STATEMENT)
         if demand.pays:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .diagnosis import Diagnosis
+from .diagnosis import Diagnosis, Kind
 from .evidence import (
     NOTABLE_RATIO,
     bullets,
@@ -17,7 +17,18 @@ from .evidence import (
     settings_changed,
     unseen_lines,
 )
+from .readings import Change
 
+WHY: dict[Kind, str] = {
+    "pool": "its database connection pool is exhausted",
+    "queries": "its database queries have become slow, and hold the connections",
+    "release": "its new release has a defect",
+}
+AGREES: dict[Kind, str] = {
+    "pool": "the pool is full, requests wait, and the newest change of that service cut this very pool.",
+    "queries": "the time that queries take is measured, and the newest change of that service made them longer.",
+    "release": "the error that its log repeats was never written before that deployment, and no resource is exhausted.",
+}
 NO_CHANGE_MADE = "I have changed nothing: a person decides and does this."
 
 
@@ -33,28 +44,34 @@ def no_tools() -> str:
     )
 
 
-def full(found: Diagnosis) -> str:
-    """Answer at the end of an investigation."""
-    return {"healthy": _healthy, "failing": _failing, "inconclusive": _inconclusive}[found.verdict](found)
+def full(found: Diagnosis, proposed: Change | None = None) -> str:
+    """Answer at the end of an investigation; `proposed` is the change that the same turn proposes to undo."""
+    if found.verdict == "failing":
+        return _failing(found, proposed)
+    return {"healthy": _healthy, "inconclusive": _inconclusive}[found.verdict](found)
 
 
 def because(found: Diagnosis) -> str:
     """The end of the sentence "x is failing", with the cause where there is one."""
-    change, cut = found.change, found.pool_cut
-    if cut:
-        return (
-            f" because its database connection pool is exhausted: `{cut.key}` changed {cut.before} → {cut.after} in "
-            f"the deployment at {cut.time}."
-        )
+    change, cause = found.change, found.cause
+    if cause:
+        done = cause.change
+        changed = f"`{done.key}` changed {done.before} → {done.after} in the deployment at {done.time}"
+        return f" because {WHY[cause.kind]}: {changed}."
     suspicion = f"; the likely cause is the deployment at {change.time}: {setting(change)}" if change else ""
     if found.pool_exhausted:
         return f": its database connection pool is exhausted{suspicion or ', and what I could read does not say why'}."
     return f"{suspicion or '; the cause is not established'}."
 
 
-def next_step(found: Diagnosis) -> str:
+def next_step(found: Diagnosis, proposed: Change | None = None) -> str:
     """The one thing to do next, exact where a change is known."""
     change = found.change
+    if proposed:
+        return (
+            f"decide on the card below: set `{proposed.key}={proposed.before}` (now {proposed.after}) for "
+            f"{proposed.service} and redeploy it, as one act. Until then nothing changes."
+        )
     if change and change.before.startswith("("):
         return f"remove `{change.key}` from the configuration of {change.service} and redeploy it. {NO_CHANGE_MADE}"
     if change:
@@ -68,7 +85,8 @@ def next_step(found: Diagnosis) -> str:
 
 def _healthy(found: Diagnosis) -> str:
     peaks = [sample for sample in found.error_history if sample.largest > NOTABLE_RATIO]
-    lines = health_lines(found) + history_lines(found) + deployment_lines(found) + unseen_lines(found)
+    lines = health_lines(found) + history_lines(found) + log_lines(found)
+    lines += deployment_lines(found) + unseen_lines(found)
     missing = ", ".join(dict.fromkeys(tool for tool, _ in found.unseen))
     past = "".join(f" {s.labels} had an error ratio of {s.largest:.1%} at {s.at}; that is over." for s in peaks)
     return _report(
@@ -83,7 +101,7 @@ def _healthy(found: Diagnosis) -> str:
     )
 
 
-def _failing(found: Diagnosis) -> str:
+def _failing(found: Diagnosis, proposed: Change | None) -> str:
     suspect, change = found.suspect, found.change
     alert = f"{found.firing[0].name} fires for {found.firing[0].service}" if found.firing else ""
     return _report(
@@ -91,7 +109,7 @@ def _failing(found: Diagnosis) -> str:
         impact=_impact(found),
         confidence=f"{found.confidence}: {_why_confident(found)}",
         changed=settings_changed((change,)) if change else settings_changed(found.changes),
-        step=next_step(found),
+        step=next_step(found, proposed),
         lines=evidence(found),
     )
 
@@ -122,8 +140,8 @@ def _impact(found: Diagnosis) -> str:
 
 
 def _why_confident(found: Diagnosis) -> str:
-    if found.confidence == "high":
-        return "the pool is full, requests wait, and the newest change of that service cut this very pool."
+    if found.cause:
+        return AGREES[found.cause.kind]
     if found.pool_exhausted:
         return "the pool's exhaustion is measured, its reason is not."
     if found.change:

@@ -52,10 +52,14 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Conversation:
-    """All exchanges, oldest first (at least one), and the tools on offer: short name to full name."""
+    """All exchanges, oldest first (at least one), and the tools on offer: short name to full name.
+
+    `properties` are the arguments that a tool's schema names, by its full name.
+    """
 
     exchanges: tuple[Exchange, ...]
     offered: dict[str, str]
+    properties: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def current(self) -> Exchange:
@@ -83,7 +87,8 @@ def read_conversation(body: dict[str, Any]) -> Conversation:
             _read_assistant(exchanges, blocks, calls)
         else:
             _read_user(exchanges, _sent(message), calls)
-    return Conversation(tuple(exchanges) or (Exchange(""),), _offered(body.get("tools", [])))
+    tools = body.get("tools", [])
+    return Conversation(tuple(exchanges) or (Exchange(""),), _offered(tools), _properties(tools))
 
 
 def user_texts(body: dict[str, Any]) -> list[str]:
@@ -148,3 +153,7 @@ def _asked(block: dict[str, Any]) -> str:
 
 def _offered(tools: list[dict[str, Any]]) -> dict[str, str]:
     return {short_name(tool["name"]): tool["name"] for tool in tools if not tool.get("defer_loading")}
+
+
+def _properties(tools: list[dict[str, Any]]) -> dict[str, frozenset[str]]:
+    return {tool["name"]: frozenset(tool.get("input_schema", {}).get("properties", {})) for tool in tools}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from .diagnosis import POOL_MESSAGE, Diagnosis
 from .readings import Change, LogPattern, ServiceHealth
@@ -18,6 +19,7 @@ WORDS = {
     "requests": "requests",
     "restarts": "restarts in 10 min",
 }
+WHICH_REQUEST = re.compile(r"^.* request=\w+: ")
 LONGEST_QUOTE = 160
 NOTABLE_RATIO = 0.01  # the specification's warning threshold of the error rate
 
@@ -28,6 +30,7 @@ def evidence(found: Diagnosis) -> list[str]:
     return [
         *lines,
         *pool_lines(found),
+        *query_lines(found),
         *log_lines(found),
         *history_lines(found),
         *alert_lines(found),
@@ -50,15 +53,25 @@ def pool_lines(found: Diagnosis) -> list[str]:
     ]
 
 
+def query_lines(found: Diagnosis) -> list[str]:
+    """How long queries take, where that was read: on average by service, and what the database logs of them."""
+    times = [f"{sample.labels} {sample.last:.0f} ms" for sample in found.query_times[:4]]
+    lines = [f"Mean query time: {', '.join(times)}"] if times else []
+    return [*lines, *_counted("Slow queries", found.slow_logs)]
+
+
 def log_lines(found: Diagnosis) -> list[str]:
     """The most frequent error, with the count of all like it."""
-    lines = found.pool_logs or found.logs
+    errors = [line for line in found.current_logs if line.level == "ERROR"]
+    return _counted("Logs", found.pool_logs or errors or found.logs)
+
+
+def _counted(label: str, lines: Sequence[LogPattern]) -> list[str]:
     if not lines:
         return []
     chosen = max(lines, key=lambda line: line.count)
-    return [
-        f"Logs: {sum(line.count for line in lines)} {chosen.level} lines like “{_message(chosen)}” ({chosen.service})"
-    ]
+    count = sum(line.count for line in lines)
+    return [f"{label}: {count} {chosen.level} lines like “{_message(chosen)}” ({chosen.service})"]
 
 
 def history_lines(found: Diagnosis) -> list[str]:
@@ -93,8 +106,12 @@ def unseen_lines(found: Diagnosis) -> list[str]:
 
 def settings_changed(changes: tuple[Change, ...]) -> str:
     """The newest changes, for **What changed**."""
-    shown = [f"{change.service} at {change.time}: {setting(change)}" for change in changes[:3]]
+    shown = [f"{change.service} at {change.time}{_by(change)}: {setting(change)}" for change in changes[:3]]
     return f"{'; '.join(shown)}." if shown else "no setting, in the deployments that I could read."
+
+
+def _by(change: Change) -> str:
+    return f" by {change.author} (“{quote(change.reason, 80)}”)" if change.author and change.reason else ""
 
 
 def setting(change: Change) -> str:
@@ -121,7 +138,7 @@ def quote(text: str, limit: int = LONGEST_QUOTE) -> str:
 def _message(line: LogPattern) -> str:
     """The part of a log line that says what failed, without the request it happened to."""
     match = re.search(rf"[^:;]*(?:{POOL_MESSAGE.pattern}).*", line.message, re.IGNORECASE)
-    return quote(match[0].strip() if match else line.message)
+    return quote(match[0].strip() if match else WHICH_REQUEST.sub("", line.message))
 
 
 def main_figures(service: ServiceHealth) -> str:

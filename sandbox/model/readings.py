@@ -10,6 +10,8 @@ be read becomes a `problem` in the tool's own words. The forms read here are:
     alerts       api-server CRITICAL firing HighErrorRate since 14:04:00Z (1 m) value 0.33; summary; runbook x
                  or, of several, the first three words above lines that begin with the alert's name
     deployments  api-server 14:03:12Z (2 m ago) version 7 by ci: reason; DB_POOL_SIZE 20 → 1
+    runbook      lines that begin with => : what the figures point to
+    settings     DB_POOL_SIZE=1 | integer 1 to 200 | Database connections per worker
     logs         api-server ERROR x124 14:03:20Z-14:05:01Z could not obtain a database connection
     metrics      api-server db_connections_active 5     or     api-server last 0.33 mean 0.1 max 0.35 at 14:05Z | …
                  or, of one that never changed, api-server 0 throughout
@@ -39,6 +41,9 @@ _ALERT = re.compile(r" (?P<name>[^\s;]+) since (?P<since>[\d: -]+Z)")
 _DEPLOYMENT = re.compile(
     r"^(?P<service>[\w.-]+) (?P<time>(?:\d{4}-\d\d-\d\d )?\d\d:\d\d(?::\d\d)?Z)(?: \((?P<ago>[^)]*)\))?"
 )
+_SIGNED = re.compile(r"\bby (?P<author>[^:;]+): (?P<reason>[^;]+)")
+_SETTING = re.compile(r"^(?P<key>[A-Za-z_]\w*)=(?P<value>\S+) \| ", re.MULTILINE)
+_CONCLUSION = re.compile(r"^\s*=> (?P<text>.+)$", re.MULTILINE)
 _CHANGE = re.compile(r"(?P<key>[A-Za-z][\w.]*) (?P<before>\([a-z]+\)|[^\s;]+) (?:→|->) (?P<after>\([a-z]+\)|[^\s;]+)")
 _LOG = re.compile(r"^(?P<service>[\w.-]+) (?P<level>[A-Z]+) \u00d7?x?(?P<count>[\d,]+) (?P<when>\S+) (?P<message>.+)$")
 _WINDOW = re.compile(r"^(?P<labels>.*?)\s*last (?P<last>\S+) mean \S+ max (?P<max>\S+)(?: at (?P<at>[\d: -]+Z))?")
@@ -98,16 +103,20 @@ class Change:
     key: str
     before: str
     after: str
+    author: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class LogPattern:
-    """Log lines that are alike."""
+    """Log lines that are alike, with the times of day of the first and the last of them."""
 
     service: str
     level: str
     count: int
     message: str
+    first: str
+    last: str
 
 
 @dataclass(frozen=True)
@@ -160,11 +169,32 @@ def read_changes(text: str) -> list[Change]:
     changes: list[Change] = []
     for line in text.splitlines():
         if head := _DEPLOYMENT.match(line):
+            by = _SIGNED.search(line, head.end())
+            signature = (by["author"].strip(), by["reason"].strip()) if by else ("", "")
             changes += [
-                Change(head["service"], head["time"], change["key"], change["before"], change["after"])
+                Change(head["service"], head["time"], change["key"], change["before"], change["after"], *signature)
                 for change in _CHANGE.finditer(line, head.end())
             ]
     return changes
+
+
+def read_conclusions(text: str) -> list[str]:
+    """Read `execute_runbook`: what its figures point to, step by step."""
+    return [found["text"] for found in _CONCLUSION.finditer(text)]
+
+
+def read_settings(text: str) -> dict[str, str]:
+    """Read `read_service_config`: the values that stand in the file."""
+    return {found["key"]: found["value"] for found in _SETTING.finditer(text)}
+
+
+def seconds_from(early: str, late: str) -> float | None:
+    """Seconds from one time of day, such as 15:49:26Z, to another one that is less than half a day away."""
+    found = [re.fullmatch(r"(\d\d):(\d\d):(\d\d)Z", each) for each in (early, late)]
+    first, second = (int(m[1]) * 3600 + int(m[2]) * 60 + int(m[3]) if m else None for m in found)
+    if first is None or second is None:
+        return None
+    return (second - first + 43_200) % 86_400 - 43_200
 
 
 def read_deployments(text: str) -> list[str]:
@@ -175,7 +205,7 @@ def read_deployments(text: str) -> list[str]:
 def read_logs(text: str) -> list[LogPattern]:
     """Read `get_logs`, in its order."""
     found = (_LOG.match(line) for line in text.splitlines())
-    return [LogPattern(m["service"], m["level"], int(m["count"].replace(",", "")), m["message"]) for m in found if m]
+    return [_pattern(match) for match in found if match]
 
 
 def read_samples(text: str) -> list[Sample]:
@@ -200,6 +230,12 @@ def number(text: str) -> float | None:
 def first_line(text: str) -> str:
     """The first line that is not blank."""
     return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def _pattern(match: re.Match[str]) -> LogPattern:
+    times = re.split("[–-]", match["when"])  # noqa: RUF001  (the tool writes an en dash)
+    count = int(match["count"].replace(",", ""))
+    return LogPattern(match["service"], match["level"], count, match["message"], times[0], times[-1])
 
 
 def _service(name: str, state: str, lines: Iterable[str]) -> ServiceHealth:

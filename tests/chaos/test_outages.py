@@ -58,7 +58,7 @@ async def test_a_bot_that_is_told_to_end_says_so_and_goes_on_after_its_restart(b
 
     assert await asyncio.wait_for(bot.terminate(), timeout=25) == 0
     assert "Traceback" not in bot.log()
-    (reply,) = await paged.thread(ts)
+    (reply,) = await paged.replies(ts)
     assert "I am being restarted" in reply["text"]
     assert "⏳" not in reply["text"]
 
@@ -66,7 +66,7 @@ async def test_a_bot_that_is_told_to_end_says_so_and_goes_on_after_its_restart(b
     await paged.report("Fault 1 while nobody listens")
     await bot.start()
     await paged.await_words(ts, "This ends it.")
-    replies = await paged.thread(ts)
+    replies = await paged.replies(ts)
     assert len(replies) == 2
     assert "I was restarted while I worked on this" in replies[1]["text"]
     async with asyncio.timeout(60):

@@ -50,7 +50,7 @@ async def test_a_mention_in_flight_is_answered_by_the_other_bot(empty_postgres_u
     await first.kill()
     await paged.mend_model()
     await paged.await_words(ts, "This ends it.", patience=PICKED_UP_WITHIN)
-    replies = await paged.thread(ts)
+    replies = await paged.replies(ts)
     assert len(replies) == 2
     assert "I go on below" in replies[0]["text"]
     assert not any("⏳" in reply["text"] for reply in replies)

@@ -22,6 +22,6 @@ async def test_two_hundred_pages_of_one_fault_are_one_card(bots_database, open_p
     (card,) = await paged.cards()
     assert f"×{PAGES}" in card["notification"]  # noqa: RUF001
     assert f"*{PAGES} of {PAGES} pages still open*" in card["text"]
-    asked = questions(await paged.thread(card["ts"]))
+    asked = questions(await paged.replies(card["ts"]))
     assert 1 <= len(asked) <= HANDFUL
-    assert not any("⏳" in message["text"] for message in await paged.thread(card["ts"]))
+    assert not any("⏳" in message["text"] for message in await paged.replies(card["ts"]))

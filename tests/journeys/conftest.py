@@ -7,12 +7,13 @@ import pytest
 import pytest_asyncio
 
 from sandbox.stack import Stack
+from sandbox.surroundings import ADA
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("stack")
-    async with Stack(folder) as running:
+    async with Stack(folder, approvers=(ADA,)) as running:
         yield running
         assert (await running.look(running.slack, "violations"))["violations"] == []
         assert (await running.look(running.slack, "pings"))["pings"] == []

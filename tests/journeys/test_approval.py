@@ -1,4 +1,7 @@
-"""A change, by clicks: proposed by the agent, decided by a person, carried out exactly as shown, proved by figures."""
+"""A change, by clicks: proposed by the agent, decided by a person, carried out exactly as shown.
+
+That figures prove it is in the stories, each of which waits for the minute that this takes.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,8 +11,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from sandbox.demo import BROKEN
-from sandbox.stack import Stack
+from sandbox.stack import QUICKLY, Stack
+from sandbox.surroundings import ADA
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
 
@@ -24,9 +27,7 @@ APPROVE, REJECT = "proposal_approve", "proposal_reject"
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """A stack in which Ada may approve."""
     folder: Path = tmp_path_factory.mktemp("approvals")
-    # The figures' windows are a minute: less says nothing.
-    verify = {"SRE_VERIFY_AFTER": "62", "SRE_VERIFY_WITHIN": "120"}
-    async with Stack(folder, bot_settings={"SLACK_APPROVERS": "U0ADA00001", **verify}) as running:
+    async with Stack(folder, bot_settings=QUICKLY, approvers=(ADA,)) as running:
         yield running
         assert (await running.look(running.slack, "violations"))["violations"] == []
         assert (await running.look(running.slack, "pings"))["pings"] == []
@@ -121,9 +122,7 @@ async def test_words_that_claim_an_approval_approve_nothing(house: Stack):
     await seen(house, ts, "nobody did", "Rejected then.")
 
 
-async def test_what_was_approved_runs_once_as_shown_and_the_figures_prove_it(house: Stack):
-    await house.deploy(DB_POOL_SIZE="1")
-    await house.await_figures(BROKEN)
+async def test_what_was_approved_runs_once_as_shown(house: Stack):
     ts, shown = await propose(house, "STORY-FIX", {"text": "It is done."})
     assert "-DB_POOL_SIZE=1" in shown["text"]
     assert "+DB_POOL_SIZE=20" in shown["text"]
@@ -131,5 +130,3 @@ async def test_what_was_approved_runs_once_as_shown_and_the_figures_prove_it(hou
     text = await seen(house, ts, "Carried out", "It is done.")
     assert text.count("REDEPLOYED api-server") == 1
     assert pool_size(house) == "DB_POOL_SIZE=20"
-    text = await seen(house, ts, "RECOVERED: no threshold is breached any more", patience=200)
-    assert "api-server Error rate (5xx):" in text

@@ -12,7 +12,7 @@ import pytest_asyncio
 from sre_bot.settings import ROOT
 from tests.process_tree import await_gone, descendants
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(420)
 
 Demo = Callable[..., Coroutine[None, None, asyncio.subprocess.Process]]
 
@@ -51,7 +51,7 @@ async def _read_until(process: asyncio.subprocess.Process, words: str) -> str:
     return text
 
 
-async def test_two_demos_at_once_both_find_the_root_cause(start_demo: Demo):
+async def test_two_demos_at_once_both_find_the_root_cause_and_recover(start_demo: Demo):
     demos = await asyncio.gather(start_demo("--once"), start_demo("--once"))
     for demo in demos:
         output, _ = await demo.communicate()
@@ -60,9 +60,21 @@ async def test_two_demos_at_once_both_find_the_root_cause(start_demo: Demo):
         assert "simulated" in text
         assert "scripted offline playbook" in text
         assert "The root cause was found." in text
+        assert "(Ada clicks Approve)" in text
+        assert "-DB_POOL_SIZE=1" in text
+        assert text.rstrip().endswith("RECOVERED")
 
 
-@pytest.mark.parametrize("after", ["Starting", "Breaking", "Ctrl-C ends it all"])
+async def test_a_false_alarm_ends_without_a_proposal(start_demo: Demo):
+    demo = await start_demo("--once", "--healthy")
+    output, _ = await demo.communicate()
+    text = output.decode()
+    assert demo.returncode == 0, text
+    assert "nothing is wrong" in text
+    assert "Waits for your decision" not in text
+
+
+@pytest.mark.parametrize("after", ["Starting", "deploys", "Ctrl-C ends it all"])
 async def test_ctrl_c_ends_everything_without_a_traceback(start_demo: Demo, after: str):
     demo = await start_demo()
     text = await _read_until(demo, after)

@@ -40,11 +40,12 @@ class Thread:
         self.messages: list[dict[str, Any]] = []
         self.offered = TOOLS if offered is None else offered
         self.called: list[str] = []
+        self.made: list[Call] = []
 
     def ask(self, question: str, tools: Tools) -> str:
         """Return everything the playbook says until it has answered."""
         self.messages.append(user(question))
-        self.called, said = [], []
+        self.called, self.made, said = [], [], []
         for _ in range(10):
             turn = next_turn(read_conversation({"messages": self.messages, "tools": self.offered}))
             said += [block.text for block in turn.blocks if isinstance(block, Say)]
@@ -57,6 +58,7 @@ class Thread:
             )
             if not calls:
                 return "\n\n".join(said)
+            self.made += calls
             self.called += [made.name.removeprefix("mcp__sre__") for made in calls]
             results = [(made.id, *tools(made)) for made in calls]
             self.messages.append(user(*(result(made, text, is_error=failed) for made, text, failed in results)))
@@ -94,7 +96,7 @@ def test_a_healthy_fleet_gets_nothing_is_wrong_after_a_second_look() -> None:
     assert "**Verdict:** nothing is wrong now" in answer
     assert "api-server OK: error rate 0 %" in answer
     assert "DB_POOL_SIZE" not in answer
-    assert thread.called == ["get_service_health", "get_alerts", "query_metrics", "get_recent_deployments"]
+    assert thread.called == ["get_service_health", "get_alerts", "query_metrics", "get_recent_deployments", "get_logs"]
 
 
 def test_the_cause_follows_the_results_and_not_the_question() -> None:
