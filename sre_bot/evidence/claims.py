@@ -186,7 +186,7 @@ def _is_there(figure: Figure, there: Sequence[tuple[Passage, Figure]], bound: Bo
     if figure.kind is Kind.NAME:
         return any(figure.text.casefold() in part.text.casefold() for part, _ in there)
     return any(
-        agrees(figure, read, bound, part.text) and _is_of(read, part.text, figure, topics) for part, read in there
+        agrees(figure, read, bound, part.context) and _is_of(read, part.text, figure, topics) for part, read in there
     )
 
 

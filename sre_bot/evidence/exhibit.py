@@ -47,10 +47,14 @@ class Exhibit:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Part of a result, and the services that it is about; none where it is about all of them."""
+    """Part of a result, and the services that it is about; none where it is about all of them.
+
+    `context` is the part with the call, whose words may say in which unit a bare number is.
+    """
 
     text: str
     services: frozenset[str]
+    context: str
 
 
 def passages(exhibit: Exhibit, services: Iterable[str]) -> list[Passage]:
@@ -61,7 +65,7 @@ def passages(exhibit: Exhibit, services: Iterable[str]) -> list[Passage]:
     """
     known = tuple(services)
     asked = named_services(exhibit.call, known)
-    parts = [Passage(exhibit.call, asked)]
+    parts = [Passage(exhibit.call, asked, exhibit.call)]
     above: frozenset[str] = frozenset()
     columns: list[str] = []
     for line in exhibit.text.splitlines():
@@ -69,7 +73,8 @@ def passages(exhibit: Exhibit, services: Iterable[str]) -> list[Passage]:
         if not line[:1].isspace():
             above = own
         cells = line.split(_CELLS)
-        parts.append(Passage(_label(cells, columns), own | above or asked))
+        text = _label(cells, columns)
+        parts.append(Passage(text, own | above or asked, f"{exhibit.call}\n{text}"))
         if len(cells) > 1 and len(cells) != len(columns):
             columns = cells
     return parts

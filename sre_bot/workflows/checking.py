@@ -60,7 +60,6 @@ class Checking:
         assessment = self._examiner.conclude()
         words = UNCHECKED if self._blind else assessment.words if assessment else ""
         if words:
-            self._note("\n\n")
             said += [TextBreak(), TextDelta(self._note(words))]
         correction = None if self._blind else self._correct(assessment)
         answer = self._text.strip()
