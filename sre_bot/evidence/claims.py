@@ -22,8 +22,8 @@ _CHANGE = re.compile(
 _ARROW = re.compile(r"(?P<before>[^\s;]+)\s*(?:→|->)\s*(?P<after>[^\s;,]+)")
 _CLAUSE = re.compile(r";\s|,\s+(?:and|while|whereas|but)\s|,\s|\s(?:while|whereas|but|and)\s")
 _UNSEEN = re.compile(
-    r"NO DATA|UNREACHABLE|NOT CONFIGURED|no rules|not? (?:be )?(?:seen?|read|reach|available|answer)|could not|cannot"
-    r"|unavailable|fail|error|timed out|refused|denied|rejected|unknown",
+    r"NO DATA|UNREACHABLE|NOT CONFIGURED|not (?:be )?(?:seen|read|reached|available|known)|not answer|could not|cannot"
+    r"|unable|unavailable|timed out|(?:call|tool|query|it|this|that) failed|refused|denied|rejected|unknown",
     re.IGNORECASE,
 )
 _BLANK = re.compile(r"\s+")
@@ -127,11 +127,13 @@ def _stands_in(quote: str, whole: str) -> bool:
 
 
 def _code_stands_in(code: str, whole: str) -> bool:
-    """Code is a quotation, or a setting with its value as `KEY=1`, of which both have to stand there."""
-    if _stands_in(code, whole):
-        return True
-    pieces = [piece for piece in re.split(r"[=\s:,]+|→|->", _fold(code)) if piece]
-    return len(pieces) > 1 and all(re.search(rf"(?<![\w.]){re.escape(piece)}(?![\w])", whole) for piece in pieces)
+    """Code is a quotation that ends where a word does, or a setting with the value that a change gave it: `KEY=1`."""
+    folded = re.escape(_fold(code))
+    if re.search(rf"{folded}(?!\w)", whole) or "…" in code:
+        return _stands_in(code, whole)
+    name, _, value = _fold(code).partition("=")
+    changed = rf"{re.escape(name.strip())}\s+\S+\s*(?:→|->)\s*{re.escape(value.strip())}(?![\w.])"
+    return bool(value and re.search(changed, whole))
 
 
 def _fold(text: str) -> str:
@@ -149,13 +151,25 @@ def _without_code(text: str) -> str:
 def _false_changes(text: str, parts: Sequence[Passage]) -> Iterator[str]:
     """Changes that were read the other way round, or with another value; where none was read, figures decide."""
     there = [
-        (_value(found["before"]), _value(found["after"])) for part in parts for found in _ARROW.finditer(part.text)
+        (_value(found["before"]), _value(found["after"]), part.text)
+        for part in parts
+        for found in _ARROW.finditer(part.text)
     ]
     for found in _CHANGE.finditer(_CODE.sub(lambda code: code[1], text)):
         before, after = _value(found["before"] or found["before2"]), _value(found["after"] or found["after2"])
-        touched = [pair for pair in there if {before, after} & set(pair)]
-        if there and (before, after) not in there and (touched or not _numeric(before, after)):
+        same = [line for first, last, line in there if (first, last) == (before, after)]
+        touched = any({before, after} & {first, last} for first, last, _ in there)
+        if (same and not _at_one_time(text, same)) or (not same and there and (touched or not _numeric(before, after))):
             yield f"{before} → {after}"
+
+
+def _at_one_time(text: str, lines: Sequence[str]) -> bool:
+    """Whether a change was made at a time that the claim names, where both name times."""
+    said, read = (
+        [each for part in parts for each, *_ in read_figures(part) if each.kind is Kind.CLOCK]
+        for parts in ([text], lines)
+    )
+    return not said or not read or any(agrees(one, other, Bound.ROUNDED, "") for one in said for other in read)
 
 
 def _value(word: str) -> str:

@@ -194,11 +194,12 @@ def _comparisons(claim: Figure, read: Figure, line: str) -> Iterator[tuple[float
         return
     if read.kind is not Kind.PLAIN:
         return
-    if claim.kind is not Kind.TIME or claim.step < _MINUTE:
+    in_ms = claim.kind is Kind.TIME and re.search(r"_ms\b|millisecond", line, re.IGNORECASE)
+    if not in_ms and (claim.kind is not Kind.TIME or claim.step < _MINUTE):
         yield claim.value, claim.step, read.value  # a bare number is in the unit of its kind, as Prometheus has it
     if claim.kind is Kind.RATIO and re.search(r"percent|pct|%", line, re.IGNORECASE):
         yield 100 * claim.value, 100 * claim.step, read.value
-    if claim.kind is Kind.TIME and re.search(r"_ms\b|millisecond", line, re.IGNORECASE):
+    if in_ms:
         yield 1e3 * claim.value, 1e3 * claim.step, read.value
 
 
