@@ -71,6 +71,7 @@ _PART = re.compile(
 )
 _VERDICT = re.compile("|".join(verdict.value for verdict in Verdict), re.IGNORECASE)
 _CONFIDENCE = re.compile(r"\b(none|no|low|medium|high)\b", re.IGNORECASE)
+_MARK = re.compile(r"\s*⚠️ _not supported by evidence:.*$")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 _NOBODY = re.compile(r"^\W*(?:none|unknown|not (?:known|established)|n/a|nothing)\b", re.IGNORECASE)
 
@@ -182,6 +183,12 @@ def read_cause(text: str, services: Iterable[str]) -> tuple[str, str]:
     named = next((name for _, name in mentions(plain, services)), "")
     kind = head[1] if len(head) > 1 else plain
     return named or head[0].strip(), kind.strip(" .)")
+
+
+def headline(line: str) -> str:
+    """What a line of a report says where no evidence can be looked at: without ids, marks, and the word for a cause."""
+    plain = strip_citations(_MARK.sub("", line))
+    return plain.removeprefix(f"{Verdict.FOUND.value}:").strip()
 
 
 def strip_citations(text: str) -> str:

@@ -99,7 +99,7 @@ class PastIncidents:
             async with asyncio.timeout(PATIENCE):
                 hits = await self._library.search(named[0], LABEL, None, SHOWN)
         except (BackendError, TimeoutError) as error:
-            log.info("Confluence recalls nothing: %s", error)
+            log.info("Confluence recalls nothing: %s", str(error) or f"no answer within {PATIENCE:g} s")
             return []
         return [Lead(f"{hit.title}: {html.unescape(hit.excerpt)} {hit.url}", hit.id, 2) for hit in hits.found]
 

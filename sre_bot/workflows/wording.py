@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from sre_bot.evidence.report import headline
 from sre_bot.incidents.model import Turn, TurnState
 from sre_bot.incidents.paging import Case, Incident
 
@@ -79,7 +80,7 @@ def cause(turns: Sequence[Turn]) -> str:
         return ""
     named = _CAUSE.search(answers[-1])
     line = named[1] if named else _first_line(answers[-1])
-    plain = line.strip(" *_#>-:")
+    plain = headline(line.strip(" *_#>-:"))
     return plain if len(plain) <= _LINE else f"{plain[: _LINE - 1]}…"
 
 

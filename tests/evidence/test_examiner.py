@@ -6,7 +6,7 @@ import pytest
 
 from sre_bot.evidence.examiner import Assessment, Examiner
 from sre_bot.evidence.exhibit import Exhibit
-from sre_bot.evidence.report import Confidence, Verdict, read_report
+from sre_bot.evidence.report import Confidence, Verdict, headline, read_report
 
 SERVICES = ("api-server", "payment-svc")
 READ = {
@@ -110,6 +110,11 @@ def test_a_part_is_recognised_however_its_name_is_written(style: str) -> None:
     report = read_report(text, SERVICES)
     assert report is not None
     assert (report.verdict, report.confidence) == (Verdict.INCONCLUSIVE, Confidence.LOW)
+
+
+def test_a_headline_is_what_a_card_shows_of_a_verdict() -> None:
+    assert headline("CAUSE FOUND: its pool is full. [E1, E2]") == "its pool is full."
+    assert headline("INCONCLUSIVE: no data [E1] ⚠️ _not supported by evidence: x_") == "INCONCLUSIVE: no data"
 
 
 def test_a_report_is_read_into_its_parts() -> None:
