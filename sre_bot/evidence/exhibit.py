@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -89,21 +89,28 @@ def _label(cells: Sequence[str], columns: Sequence[str]) -> str:
 
 def named_services(text: str, services: Iterable[str]) -> frozenset[str]:
     """The services whose names stand in a text."""
-    return frozenset(name for name in services if _name(name).search(text))
+    return frozenset(name for _, name in mentions(text, services))
 
 
 def subjects(line: str, services: Iterable[str]) -> frozenset[str]:
     """The services that a line is about: the one with which it begins, or all that it names."""
-    named = list(mentions(line, services))
+    named = mentions(line, services)
     return frozenset([named[0][1]] if named and named[0][0] == 0 else [name for _, name in named])
 
 
-def mentions(text: str, services: Iterable[str]) -> Iterator[tuple[int, str]]:
+def mentions(text: str, services: Iterable[str]) -> tuple[tuple[int, str], ...]:
     """Where each of the services is named, in the order of the text."""
-    found = [(match.start(), name) for name in services for match in _name(name).finditer(text)]
-    yield from sorted(found)
+    return _mentions(text, tuple(services))
 
 
-@lru_cache(maxsize=1024)
-def _name(service: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w-]){re.escape(service)}(?![\w-])", re.IGNORECASE)
+@lru_cache(maxsize=8192)
+def _mentions(text: str, services: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    by_name = {name.casefold(): name for name in services}
+    return tuple((found.start(), by_name[found[0].casefold()]) for found in _names(services).finditer(text))
+
+
+@lru_cache(maxsize=16)
+def _names(services: tuple[str, ...]) -> re.Pattern[str]:
+    """All names as one pattern; one that never matches where there are none."""
+    names = "|".join(map(re.escape, sorted(services, key=len, reverse=True)))
+    return re.compile(rf"(?<![\w-])(?:{names})(?![\w-])" if names else r"(?!)", re.IGNORECASE)

@@ -3,12 +3,13 @@
 What the evidence is, the ledger knows: the hook has kept a result before the model could read it.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sre_bot.agent.events import Event, Notice, RunEnded, Steered, TextBreak, TextDelta, ToolStarted
+from sre_bot.agent.events import Event, Notice, Outcome, RunEnded, Steered, TextBreak, TextDelta, ToolStarted
 from sre_bot.errors import LedgerError
 from sre_bot.evidence.examiner import Assessment, Examiner
 from sre_bot.evidence.exhibit import Exhibit
@@ -21,6 +22,7 @@ Describe = Callable[[str, Mapping[str, Any]], str]
 """A tool's name and arguments -> one line for people."""
 
 UNCHECKED = "⚠️ **The claims could not be checked:** my database did not answer."
+COMPLETE = (Outcome.ANSWERED, Outcome.PROPOSED)
 MOST_CITED = 24
 """Results that people are offered below an answer."""
 
@@ -57,7 +59,8 @@ class Checking:
     async def finish(self, end: RunEnded) -> tuple[list[Event], RunEnded]:
         """What is to be said below the answer, and the end of the run with all of it."""
         said = await self._end_line()
-        assessment = self._examiner.conclude()
+        # A report that was broken off has not come to what supports it.
+        assessment = self._examiner.conclude() if end.outcome in COMPLETE else None
         words = UNCHECKED if self._blind else assessment.words if assessment else ""
         if words:
             said += [TextBreak(), TextDelta(self._note(words))]
@@ -98,7 +101,8 @@ class Checking:
             self._blind = True
             return ""
         self._cited |= dict.fromkeys(number for number in claim.cites if number in self._known)
-        return self._examiner.judge(claim, self._known).mark
+        # In a thread: results of 40,000 characters take tenths of a second.
+        return (await asyncio.to_thread(self._examiner.judge, claim, self._known)).mark
 
     def _correct(self, assessment: Assessment | None) -> tuple[str, str] | None:
         """The line with a verdict that does not stand, and the line that takes its place."""

@@ -46,7 +46,8 @@ async def test_calls_that_end_at_once_are_numbered_without_a_gap(
 ) -> None:
     replica = await open_ledger(url)
     numbers = await asyncio.gather(*(keep(each, session, f"{n}") for n in range(8) for each in (ledger, replica)))
-    assert sorted(map(str, numbers)) == sorted(map(str, [*range(1, 9)] * 2)), "each call was kept by both, and has one number"
+    once = [*range(1, 9)]
+    assert sorted(filter(None, numbers)) == sorted(once * 2), "each call was kept by both, and has one number"
 
 
 async def test_a_session_without_a_thread_has_no_evidence(ledger: Ledger) -> None:

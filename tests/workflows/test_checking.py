@@ -124,6 +124,15 @@ async def test_evidence_of_another_thread_is_none(ledger: Ledger, thread: Thread
     assert (found[0].text, found[1]) == (HEALTH, "calling get_service_health {}")
 
 
+async def test_a_report_that_was_broken_off_gets_no_verdict_of_ours(ledger: Ledger, thread: Thread) -> None:
+    checking = Checking(ledger, thread.id, SERVICES, describe)
+    await checking.take(TextDelta(GOOD.partition("**Evidence**")[0]))
+    said, end = await checking.finish(RunEnded(Outcome.STOPPED, "Stopped.", "x", 0.1, 1.0, 2))
+    assert said == []
+    assert end.correction is None
+    assert end.answer == GOOD.partition("**Evidence**")[0].strip()
+
+
 async def test_small_talk_is_shown_as_it_is(ledger: Ledger, thread: Thread) -> None:
     text, end = await follow(Checking(ledger, thread.id, SERVICES, describe), TextDelta("You are welcome."))
     assert (text, end.answer, end.cited) == ("You are welcome.",) * 2 + ((),)
