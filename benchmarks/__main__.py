@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from benchmarks import (
+    approval,
     chaos,
     claims,
     conversations,
@@ -24,6 +25,7 @@ from benchmarks.tables import Table
 
 MEASUREMENTS: dict[str, Callable[[int], list[Table]]] = {
     "latency": latency.measure,
+    "approval": approval.measure,
     "conversations": conversations.measure,
     "mcp": mcp_servers.measure,
     "tools": tools.measure,
@@ -39,6 +41,7 @@ MEASUREMENTS: dict[str, Callable[[int], list[Table]]] = {
 }
 RUNS = {
     "latency": 3,
+    "approval": 2,
     "conversations": 2,
     "mcp": 7,
     "tools": 5,

@@ -34,10 +34,12 @@ from sre_bot.clients.prometheus import Prometheus
 from sre_bot.errors import LeaseLost, SettingsError, SreBotError
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.settings import Settings, load_settings, read_environment
-from sre_bot.slack import listeners
+from sre_bot.slack import home, listeners
 from sre_bot.slack.approvers import Approvers
+from sre_bot.slack.attachments import Attachments
 from sre_bot.slack.board import SlackBoard
-from sre_bot.slack.cards import evidence, incident, proposal, reply
+from sre_bot.slack.cards import closing, evidence, feedback, incident, proposal, reply
+from sre_bot.slack.catching_up import CatchingUp
 from sre_bot.slack.files import Files
 from sre_bot.slack.membership import Membership
 from sre_bot.slack.outbox import Outbox, refusal
@@ -45,11 +47,16 @@ from sre_bot.slack.people import SlackPeople
 from sre_bot.slack.reading import ThreadReader
 from sre_bot.slack.replies import Replies
 from sre_bot.slack.sockets import Sockets
+from sre_bot.slack.status import StatusLine
 from sre_bot.slack.streams import Streams
 from sre_bot.vitals import Readiness, vital_signs
 from sre_bot.webhooks.listener import Listener
 from sre_bot.workflows.actions import Actions, AlertmanagerSilencer, PagerDutySilencer, Silencer
+from sre_bot.workflows.briefing import Briefings
 from sre_bot.workflows.exhibits import ExhibitRoom
+from sre_bot.workflows.overview import Overviews
+from sre_bot.workflows.ratings import Ratings
+from sre_bot.workflows.vigil import Probe, Vigil
 
 log = logging.getLogger(__name__)
 
@@ -143,14 +150,17 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         identity = await _identify(web)
         ledger = await Ledger.open(settings.database_url)
         stack.push_async_callback(ledger.close)
-        agent = assemble_agent(settings, catalog, ledger)
+        approvers = Approvers(web, settings.approvals.approvers)
+        agent = assemble_agent(settings, catalog, ledger, approvers.name)
         stack.push_async_callback(agent.pool.close)
         boot = uuid4().hex
         place = Place("local" if ledger.single else f"{socket.gethostname()}:{boot}", boot, identity["team_id"])
         sources = await _sources(settings, stack)
         outbox = Outbox(web, settings.slack.pace)
         streams = Streams(web, outbox, identity["user_id"], settings.slack.pace)
-        replies = Replies(outbox, Files(web, outbox), streams, settings.slack.stream_mode)
+        files = Files(web, outbox)
+        replies = Replies(outbox, files, streams, settings.slack.stream_mode, StatusLine(web))
+        approvers = Approvers(web, settings.approvals.approvers)
         flows = assemble_flows(
             settings,
             catalog,
@@ -158,7 +168,8 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
             agent,
             SlackPeople(outbox, ThreadReader(web, identity["user_id"]), ledger, replies),
             SlackBoard(outbox),
-            Approvers(web, settings.approvals.approvers),
+            Attachments(files, outbox),
+            approvers,
             sources.metrics,
             frozenset(sources.silencers),
             place,
@@ -166,14 +177,20 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         )
         replies.stop = flows.turns.stop
         app = AsyncApp(client=web)
+        ratings = Ratings(ledger.feedback)
+        vigil = Vigil(catalog, sources.metrics, sources.probes)
         door = Membership(web)
-        listeners.register(app, flows.turns, door, identity["user_id"], flows.proposals)
+        tabs = home.Home(web, outbox, door, Overviews(ledger, vigil, settings.incidents))
+        briefer = CatchingUp(web, Briefings(ledger, flows.cases, approvers))
+        actions = Actions(ledger, flows.turns, sources.pager, sources.silencers, identity["team_id"])
+        listeners.register(app, flows.turns, door, identity["user_id"], flows.proposals, briefer)
+        home.register(app, tabs)
         reply.register(app, flows.turns)
-        incident.register(
-            app, Actions(ledger, flows.turns, sources.pager, sources.silencers, identity["team_id"]), door
-        )
+        feedback.register(app, ratings, door)
+        incident.register(app, actions, door)
         proposal.register(app, flows.proposals, door)
         evidence.register(app, ExhibitRoom(ledger, agent.describe), door)
+        closing.register(app, flows.closing, door)
         sockets = Sockets(app, settings.slack.app_token.get_secret_value())
         ready = Readiness(settings, ledger, sockets, flows.cases)
         listener = Listener(
@@ -182,9 +199,11 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
             ready.missing,
             flows.intake.wake,
             warnings=ready.warnings,
-            registry=vital_signs(flows.turns, flows.intake, sockets),
+            registry=vital_signs(flows.turns, flows.intake, sockets, ratings),
         )
         await _open(flows, agent, stack)
+        stack.push_async_callback(tabs.close)
+        tabs.open()
         stack.push_async_callback(sockets.close)
         await sockets.open()
         stack.push_async_callback(listener.close)
@@ -199,6 +218,7 @@ async def _open(flows: Flows, agent: AgentParts, stack: AsyncExitStack) -> None:
     """
     stack.push_async_callback(flows.lease.close)
     await flows.lease.join()
+    stack.push_async_callback(agent.hand.close)  # what the engine began with it comes to its end
     stack.push_async_callback(flows.engine.close)
     await flows.engine.open()
     agent.pool.start()
@@ -213,12 +233,13 @@ async def _open(flows: Flows, agent: AgentParts, stack: AsyncExitStack) -> None:
 
 @dataclass(frozen=True)
 class _Sources:
-    """The systems that the bot itself calls: for clicks on a card, the check after a change, and earlier incidents."""
+    """The systems that the bot itself calls: for clicks, the check after a change, its home, and earlier incidents."""
 
     metrics: Prometheus
     library: Confluence | None
     pager: PagerDuty | None
     silencers: Mapping[str, Silencer]
+    probes: Mapping[str, Probe]
 
 
 async def _sources(settings: Settings, stack: AsyncExitStack) -> _Sources:
@@ -227,16 +248,17 @@ async def _sources(settings: Settings, stack: AsyncExitStack) -> _Sources:
     pager = PagerDuty(settings.tools.pagerduty) if settings.tools.pagerduty else None
     alertmanager = Alertmanager(settings.tools.alertmanager) if settings.tools.alertmanager else None
     silencers: dict[str, Silencer] = {}
-    if pager:
-        stack.push_async_callback(pager.aclose)
-        silencers["pd"] = PagerDutySilencer(pager)
+    probes: dict[str, Probe] = {}
     if alertmanager:
         stack.push_async_callback(alertmanager.aclose)
-        silencers["am"] = AlertmanagerSilencer(alertmanager)
+        silencers["am"], probes["Alertmanager"] = AlertmanagerSilencer(alertmanager), alertmanager.routing
+    if pager:
+        stack.push_async_callback(pager.aclose)
+        silencers["pd"], probes["PagerDuty"] = PagerDutySilencer(pager), pager.service_name
     library = Confluence(settings.tools.confluence) if settings.tools.confluence else None
     if library:
         stack.push_async_callback(library.aclose)
-    return _Sources(metrics, library, pager, silencers)
+    return _Sources(metrics, library, pager, silencers, probes)
 
 
 def _web_client(settings: Settings) -> AsyncWebClient:

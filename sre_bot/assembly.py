@@ -8,9 +8,11 @@ from typing import Any, Protocol
 
 from sre_bot.agent.approvals import Seal
 from sre_bot.agent.exhibits import Keeper
-from sre_bot.agent.options import AgentOptions
+from sre_bot.agent.options import AgentOptions, tool_process
 from sre_bot.agent.pool import SessionPool
+from sre_bot.agent.records import Name, Recorder
 from sre_bot.agent.stream import Describe
+from sre_bot.agent.tool_process import ToolProcess
 from sre_bot.catalog import Catalog
 from sre_bot.clients.env_files import EnvFiles
 from sre_bot.clients.prometheus import Prometheus
@@ -21,19 +23,22 @@ from sre_bot.settings import Settings
 from sre_bot.tools.offer import SERVER_NAME, describe_tools
 from sre_bot.tools.planning import Planner
 from sre_bot.tools.spec import Access, ToolSpec
-from sre_bot.workflows.approvals import Electorate, Proposals
+from sre_bot.workflows.approvals import ACT, Electorate, Proposals
 from sre_bot.workflows.budgets import Budgets
 from sre_bot.workflows.cases import CaseWork
 from sre_bot.workflows.circumstances import Circumstances
+from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.intake import Intake
 from sre_bot.workflows.lease import Lease
 from sre_bot.workflows.past import Library, PastIncidents
-from sre_bot.workflows.people import Board, People, ProposalBoard
+from sre_bot.workflows.people import Attachments, Board, People, ProposalBoard
 from sre_bot.workflows.recovery import Recovery
 from sre_bot.workflows.retention import Retention
+from sre_bot.workflows.rollback import Rollbacks
 from sre_bot.workflows.storms import Storms
 from sre_bot.workflows.turns import Turns
+from sre_bot.workflows.verdict_chart import VerdictChart
 from sre_bot.workflows.verification import Verifier
 
 FURTHER = "mcp.json"
@@ -48,10 +53,22 @@ class AgentParts:
     seal: Seal
     planner: Planner
     describe: Describe
+    policy: Policy
+    hand: ToolProcess
 
 
-def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger) -> AgentParts:
+async def _by_id(person: str) -> str:
+    return person
+
+
+def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger, name: Name = _by_id) -> AgentParts:
     """Build the agent's half.
+
+    Args:
+        settings: the bot's settings.
+        catalog: services and what depends on them.
+        ledger: the ledger.
+        name: names people in what is published; without it they are called by Slack's ids.
 
     Raises:
         CatalogError: policy.yaml or mcp.json cannot be used.
@@ -64,7 +81,7 @@ def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger) -> Agen
     policy = load_policy(config_dir, every)
     free = _free(specs, policy)
     planner = Planner(specs, catalog, EnvFiles(settings.tools.remediation.env_dir or config_dir))
-    seal = Seal(ledger, planner, policy, frozenset(writing), free)
+    seal = Seal(ledger, planner, policy, frozenset(writing), free, Recorder(ledger, name))
     keeper = Keeper(ledger.exhibits)
     options = AgentOptions(settings, sorted(free), ledger.transcripts, seal, load_further_servers(config_dir), keeper)
 
@@ -72,7 +89,8 @@ def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger) -> Agen
         return _describe(specs, name, given)
 
     pool = SessionPool(options, settings.run, settings.house, describe)
-    return AgentParts(pool, seal, planner, describe)
+    hand = ToolProcess(tool_process(settings.tools, settings.database_url))
+    return AgentParts(pool, seal, planner, describe, policy, hand)
 
 
 @dataclass(frozen=True)
@@ -84,6 +102,7 @@ class Flows:
     intake: Intake
     cases: CaseWork
     proposals: Proposals
+    closing: Closing
     lease: Lease
     retention: Retention
 
@@ -108,6 +127,7 @@ def assemble_flows(
     agent: AgentParts,
     people: People,
     board: Boards,
+    attachments: Attachments,
     electorate: Electorate,
     metrics: Prometheus,
     sources: frozenset[str],
@@ -123,6 +143,7 @@ def assemble_flows(
         agent: the agent's half.
         people: the people in threads.
         board: where cards are shown.
+        attachments: files beside cards.
         electorate: who may decide on proposals.
         metrics: answers PromQL, for the check after a change.
         sources: whom the buttons of a card can reach: `pd`, `am`.
@@ -156,7 +177,23 @@ def assemble_flows(
         can_acknowledge="pd" in sources,
         silences=sources,
     )
-    verifier = Verifier(ledger, engine, metrics, catalog, turns, settings.verification, place.team)
+    rollbacks = Rollbacks(
+        ledger,
+        engine,
+        agent.planner,
+        attachments,
+        agent.hand,
+        turns,
+        expires=agent.policy.expires,
+        act=ACT,
+        team=place.team,
+    )
+    chart = VerdictChart(ledger, metrics, catalog, attachments)
+    tools = settings.tools
+    closing = Closing(ledger, turns, place.team, publishes=bool(tools.confluence), resolves=bool(tools.pagerduty))
+    verifier = Verifier(
+        ledger, engine, metrics, catalog, turns, chart, rollbacks, settings.verification, place.team, closing
+    )
     proposals = Proposals(
         ledger,
         engine,
@@ -166,16 +203,19 @@ def assemble_flows(
         agent.planner,
         electorate,
         verifier,
+        attachments,
+        rollbacks,
         team=place.team,
         boot=place.boot,
+        closing=closing,
     )
-    for part in (cases, verifier, proposals):
+    for part in (cases, verifier, proposals, rollbacks):
         part.define()
     around.background, around.changed, around.proposals = cases.background, cases.changed, proposals
     recovery = Recovery(ledger, people, turns, place.replica)
     lease = Lease(ledger.replicas, engine, recovery, place.replica, alone=ledger.single, inherited=proposals.open)
     retention = Retention(ledger, engine, settings.incidents.retention_days)
-    return Flows(turns, engine, intake, cases, proposals, lease, retention)
+    return Flows(turns, engine, intake, cases, proposals, closing, lease, retention)
 
 
 def load_further_servers(config_dir: Path) -> Mapping[str, Any]:

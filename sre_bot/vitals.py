@@ -1,8 +1,10 @@
 """What the process says of itself to those who watch over it: what is not ready, and a few figures."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Gauge, Metric
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from sre_bot.errors import LedgerError
 from sre_bot.incidents.ledger import Ledger
@@ -10,6 +12,7 @@ from sre_bot.settings import Settings
 from sre_bot.slack.sockets import Sockets
 from sre_bot.workflows.cases import CaseWork
 from sre_bot.workflows.intake import Intake
+from sre_bot.workflows.ratings import Ratings
 from sre_bot.workflows.turns import Turns
 
 
@@ -56,7 +59,7 @@ class Readiness:
         return found
 
 
-def vital_signs(turns: Turns, intake: Intake, sockets: Sockets) -> CollectorRegistry:
+def vital_signs(turns: Turns, intake: Intake, sockets: Sockets, ratings: Ratings) -> CollectorRegistry:
     """A registry with the figures of this process; other parts add theirs."""
     registry = CollectorRegistry()
     runs = Gauge("sre_bot_runs", "Runs of the agent in this process, those in line included.", registry=registry)
@@ -65,4 +68,20 @@ def vital_signs(turns: Turns, intake: Intake, sockets: Sockets) -> CollectorRegi
     behind.set_function(lambda: intake.behind)
     count = Gauge("sre_bot_slack_sockets", "Sockets to Slack that were connected at the last look.", registry=registry)
     count.set_function(lambda: sockets.alive)
+    registry.register(_Rated(ratings))
     return registry
+
+
+class _Rated(Collector):
+    """Counts what people think of answers."""
+
+    def __init__(self, ratings: Ratings) -> None:
+        self._ratings = ratings
+
+    def collect(self) -> Iterable[Metric]:
+        """The counts of this moment."""
+        told = "Answers that people rated in this process; who changes their mind is counted again."
+        family = CounterMetricFamily("sre_bot_answer_ratings", told, labels=["rating"])
+        for rating, count in self._ratings.given.items():
+            family.add_metric([rating.value], count)
+        yield family

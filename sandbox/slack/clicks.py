@@ -195,8 +195,11 @@ def _action(message: Message, action_id: str, value: str | None) -> Json:
         many = element["type"] in ("checkboxes", "multi_static_select")
         return {**action, "selected_options": [option]} if many else {**action, "selected_option": option}
     if element["type"] == "feedback_buttons":
-        buttons = (element["positive_button"], element["negative_button"])
-        return {**action, **next(b for b in buttons if value is None or b["value"] == value)}
+        buttons = [element[name] for name in ("positive_button", "negative_button")]
+        picked = [button for button in buttons if button["value"] == value]
+        if len(picked) != 1:
+            raise CannotClick(f"{action_id!r} is two buttons: say which by its value, {[b['value'] for b in buttons]}")
+        return {**action, "text": picked[0]["text"], "value": value}
     return {**action, **{name: element[name] for name in ("text", "value", "style", "url") if name in element}}
 
 

@@ -19,6 +19,8 @@ _NEEDED = {
     "users.info": "users:read",
     "usergroups.": "usergroups:read",
     "files.": "files:write",
+    "assistant.threads.setStatus": "chat:write",
+    "assistant.": "assistant:write",
 }
 
 

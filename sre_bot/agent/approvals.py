@@ -17,13 +17,14 @@ from uuid import UUID
 from claude_agent_sdk import HookMatcher
 from claude_agent_sdk.types import HookContext, HookEvent, HookInput, HookJSONOutput
 
+from sre_bot.agent.records import Recorder
 from sre_bot.errors import LedgerError, SreBotError
 from sre_bot.incidents.approvals import hash_call
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import Approval, ApprovalState, IllegalMove, Proposal
 from sre_bot.policy import Policy
 from sre_bot.tools.offer import SERVER_NAME
-from sre_bot.tools.planning import Planner
+from sre_bot.tools.planning import RECORDED, Planner
 
 log = logging.getLogger(__name__)
 
@@ -50,16 +51,24 @@ class Seal:
         gated: names of our tools that write: each call of them is sealed, and those that the policy does not free
             wait for a person.
         free: names of the tools that only read, as Claude Code names them.
+        recorder: reads what some plans are made of; None where a call must say everything itself.
     """
 
     def __init__(
-        self, ledger: Ledger, planner: Planner, policy: Policy, gated: frozenset[str], free: frozenset[str]
+        self,
+        ledger: Ledger,
+        planner: Planner,
+        policy: Policy,
+        gated: frozenset[str],
+        free: frozenset[str],
+        recorder: Recorder | None = None,
     ) -> None:
         self._ledger = ledger
         self._planner = planner
         self._policy = policy
         self._gated = gated
         self._free = free
+        self._recorder = recorder
         self._decided: dict[str, asyncio.Event] = {}
         self._released: set[UUID] = set()
 
@@ -143,7 +152,9 @@ class Seal:
         if not freed:
             asked.add(tool_use_id)
         try:
-            plan, file_hash = await asyncio.to_thread(self._planner.plan, tool, arguments)
+            recorder = self._recorder if tool in RECORDED else None
+            record = await recorder.read(thread.channel, thread.thread_ts) if recorder else None
+            plan, file_hash = await asyncio.to_thread(self._planner.plan, tool, arguments, record)
         except SreBotError as error:
             asked.discard(tool_use_id)
             return _deny(f"{error} Nothing was executed, and nobody was asked.")

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from sqlalchemy import Row, Select, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sre_bot.errors import LedgerError, NotApproved
 from sre_bot.incidents.database import Database
@@ -92,7 +93,9 @@ class Approvals:
             "plan": proposal.plan.as_json(),
             "before": {},
             "verdict": "",
-            "applied": False,
+            "applied": proposal.rolls_back is not None,  # no conversation waits for it
+            "rolls_back": proposal.rolls_back,
+            "chart": "",
         }
         async with self._database.writing() as connection:
             await connection.execute(self._database.insert_or_ignore(approvals, "tool_use_id"), row)
@@ -113,15 +116,20 @@ class Approvals:
             row = (await connection.execute(select(approvals).where(approvals.c.id == approval_id))).one_or_none()
             return _approval(row) if row else None
 
+    async def rollback_of(self, approval_id: int) -> Approval | None:
+        """Give the approval that would take an act back, or did; None where none was ever sealed."""
+        async with self._database.reading() as connection:
+            query = select(approvals).where(approvals.c.rolls_back == approval_id)
+            row = (await connection.execute(query)).one_or_none()
+            return _approval(row) if row else None
+
     async def of_thread(self, channel: str, thread_ts: str) -> list[Approval]:
         """Give the approvals that were proposed in a thread, oldest first."""
-        here = (approvals.c.channel == channel) & (approvals.c.thread_ts == thread_ts)
         async with self._database.reading() as connection:
-            rows = await connection.execute(select(approvals).where(here).order_by(approvals.c.id))
-            return [_approval(row) for row in rows]
+            return await approvals_at(connection, channel, thread_ts)
 
     async def note(self, approval_id: int, **values: Any) -> None:  # noqa: ANN401
-        """Remember what is not a move: `card_ts`, `before`, `verdict`, `applied`."""
+        """Remember what is not a move: `card_ts`, `before`, `verdict`, `applied`, `chart`."""
         async with self._database.writing() as connection:
             await connection.execute(update(approvals).where(approvals.c.id == approval_id).values(values))
 
@@ -190,6 +198,13 @@ class Approvals:
         if not consumed or found is None:
             raise NotApproved(f"{_refusal(found, hash_call(tool, arguments), now)} Nothing was executed.")
         return found
+
+
+async def approvals_at(connection: AsyncConnection, channel: str, thread_ts: str) -> list[Approval]:
+    """The approvals that were proposed in a thread, oldest first."""
+    here = (approvals.c.channel == channel) & (approvals.c.thread_ts == thread_ts)
+    rows = await connection.execute(select(approvals).where(here).order_by(approvals.c.id))
+    return [_approval(row) for row in rows]
 
 
 def _row(tool_use_id: str) -> Select[Any]:

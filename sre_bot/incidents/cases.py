@@ -63,6 +63,13 @@ class Cases:
         async with self._database.reading() as connection:
             return [(row.id, row.revision) for row in await connection.execute(query.order_by(cases.c.id))]
 
+    async def newest_open(self, most: int) -> list[Case]:
+        """Give the cases that are not closed, the newest first, at most so many."""
+        newest = select(cases.c.id).where(cases.c.closed_at.is_(None)).order_by(cases.c.id.desc()).limit(most)
+        async with self._database.reading() as connection:
+            ids = (await connection.scalars(newest)).all()
+            return (await read_cases(connection, cases.c.id.in_(ids)))[::-1]
+
     async def count_open(self) -> int:
         """How many cases are not closed."""
         query = select(func.count()).select_from(cases).where(cases.c.closed_at.is_(None))

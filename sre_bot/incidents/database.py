@@ -104,6 +104,12 @@ class Database:
         insert = sqlite.insert if self._url.get_backend_name() == "sqlite" else postgresql.insert
         return insert(table).on_conflict_do_nothing(index_elements=unique or None)
 
+    def insert_or_replace(self, table: Table, *unique: str) -> sqlite.Insert | postgresql.Insert:
+        """Begin an INSERT that replaces the other columns of a row of the same `unique` columns."""
+        insert = (sqlite.insert if self._url.get_backend_name() == "sqlite" else postgresql.insert)(table)
+        others = {column.name: insert.excluded[column.name] for column in table.c if column.name not in unique}
+        return insert.on_conflict_do_update(index_elements=unique, set_=others)
+
     def must_exist(self) -> None:
         """Refuse an SQLite file that is not there: opening it would make an empty one.
 

@@ -16,15 +16,18 @@ from sre_bot.incidents.cases import Cases
 from sre_bot.incidents.database import BUSY_TIMEOUT, Database
 from sre_bot.incidents.deliveries import Deliveries
 from sre_bot.incidents.exhibits import Exhibits
+from sre_bot.incidents.feedback import Feedback
 from sre_bot.incidents.model import PREDECESSORS, UNFINISHED, IllegalMove, Pruned, Thread, Turn, TurnEnd, TurnState
 from sre_bot.incidents.paging import Urgency
 from sre_bot.incidents.postmortems import Postmortems
+from sre_bot.incidents.record import Records
 from sre_bot.incidents.replicas import Replicas
 from sre_bot.incidents.runs import Runs
 from sre_bot.incidents.tables import (
     cases,
     deliveries,
     exhibits,
+    feedback,
     incidents,
     seen_events,
     threads,
@@ -51,8 +54,10 @@ class Ledger:
         self.cases = Cases(database)
         self.exhibits = Exhibits(database)
         self.postmortems = Postmortems(database)
+        self.records = Records(database)
         self.replicas = Replicas(database)
         self.runs = Runs(database)
+        self.feedback = Feedback(database)
 
     @classmethod
     async def open(cls, url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> Self:
@@ -268,6 +273,8 @@ class Ledger:
 
             await forget(exhibits, exhibits.c.thread_id.in_(old_threads))
             await forget(incidents, incidents.c.case_id.in_(select(cases.c.id).where(over)))
+            old_turns = select(turns.c.id).where(turns.c.thread_id.in_(old_threads))
+            await forget(feedback, feedback.c.turn_id.in_(old_turns))
             return Pruned(
                 deliveries=await forget(deliveries, old_deliveries),
                 cases=await forget(cases, over),

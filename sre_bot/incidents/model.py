@@ -11,8 +11,9 @@ A turn is one prompt and what became of it. Every turn ends in exactly one of th
 
 It goes back to queued when the process that ran it died or was shut down: it is begun again, here or elsewhere.
 
-An approval is one change that the model proposed. Nothing runs but by the arrows from `approved` to `consumed`, each of
-which one process goes once; whatever is left behind by a crash therefore says how far it came:
+An approval is one change that the model proposed, or the way back from one, which code sealed. Nothing runs but by the
+arrows from `approved` to `consumed`, each of which one process goes once; whatever is left behind by a crash therefore
+says how far it came:
 
     proposed ─▶ pending ─┬─▶ approved ─▶ executing ─▶ consumed ─┬─▶ succeeded
        │          │      │      │            │                  └─▶ failed
@@ -110,7 +111,7 @@ UNDECIDED_OR_UNDONE = frozenset().union(*APPROVAL_PREDECESSORS.values())
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A call that the model wants to make.
+    """A call that the model wants to make, or with `rolls_back` the one that takes an earlier act of that number back.
 
     `tool` is the tool's own name, without the MCP server's prefix; `file_hash` is that of the file which the call would
     change, as it was when the proposal was made: the change is void once the file is another.
@@ -125,13 +126,16 @@ class Proposal:
     channel: str = ""
     thread_ts: str = ""
     plan: Plan = NO_PLAN
+    rolls_back: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
     """One proposed call and what became of it; `decided_by` is Slack's id of a person.
 
-    `applied` says that the agent has read the decision, so that its conversation may go on.
+    `applied` says that the agent has read the decision, so that its conversation may go on. `rolls_back` is the number
+    of the act that this one takes back, which is no call of the model's: no conversation waits for it. `chart` is
+    Slack's id of the picture that goes with the verdict.
     """
 
     id: int
@@ -158,6 +162,13 @@ class Approval:
     before: Mapping[str, float]
     verdict: str
     applied: bool
+    rolls_back: int | None = None
+    chart: str = ""
+
+    @property
+    def act(self) -> int:
+        """Number of the act on whose card it is shown: its own, or the one that it takes back."""
+        return self.rolls_back or self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +216,13 @@ class Turn:
     attempts: int
     urgency: Urgency
     stop_requested: bool
+
+
+class Rating(StrEnum):
+    """What a person thinks of an answer; the value is what the database holds."""
+
+    GOOD = "good"
+    BAD = "bad"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What a person is asked to approve, in full: sealed with the call, stored with it, and never made anew for showing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 
@@ -27,6 +27,7 @@ class Plan:
         check: what will prove that it worked.
         watch: services whose figures are compared before and after.
         preview: what is published or sent, whole; empty where nothing is.
+        sealed: what code adds to the model's arguments, by the names of the tool's keyword-only parameters.
     """
 
     summary: str
@@ -37,6 +38,7 @@ class Plan:
     check: str = ""
     watch: Sequence[str] = ()
     preview: str = ""
+    sealed: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """As it is stored."""

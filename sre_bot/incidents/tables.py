@@ -27,7 +27,7 @@ from sqlalchemy import (
     false,
 )
 
-from sre_bot.incidents.model import ApprovalState, TurnState
+from sre_bot.incidents.model import ApprovalState, Rating, TurnState
 from sre_bot.incidents.paging import IncidentStatus, Urgency
 
 
@@ -141,6 +141,15 @@ turns = Table(
     Index(None, "state"),
 )
 
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("turn_id", ForeignKey(turns.c.id), primary_key=True),
+    Column("person", PlainText, primary_key=True),  # Slack's id: each has one opinion of an answer
+    Column("rating", _states(Rating), nullable=False),
+    Column("given_at", UtcDateTime, nullable=False),
+)
+
 approvals = Table(
     "approvals",
     metadata,
@@ -168,6 +177,8 @@ approvals = Table(
     Column("before", JSON, nullable=False, server_default="{}"),  # figures when it was approved
     Column("verdict", PlainText, nullable=False, server_default=""),  # of the check after it
     Column("applied", Boolean, nullable=False, server_default=false()),  # the agent has read the decision
+    Column("rolls_back", Integer, unique=True),  # number of the act that this one takes back
+    Column("chart", PlainText, nullable=False, server_default=""),  # Slack's id of the verdict's picture
     Index(None, "state"),
     Index(None, "channel", "thread_ts"),
     sqlite_autoincrement=True,

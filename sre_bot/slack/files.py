@@ -24,7 +24,17 @@ class Files:
         self._outbox = outbox
         self._uncertain: set[str] = set()
 
-    async def share(self, channel: str, thread_ts: str, name: str, title: str, text: str, comment: str = "") -> None:
+    async def share(
+        self,
+        channel: str,
+        thread_ts: str,
+        name: str,
+        title: str,
+        text: str,
+        comment: str = "",
+        *,
+        search: bool = False,
+    ) -> None:
         """Put a text into a thread as a file; may be repeated with the same name.
 
         Args:
@@ -34,12 +44,13 @@ class Files:
             title: what people read above it.
             text: its content. Slack does not look for mentions in a file, so it goes as it is.
             comment: the message that carries it, defused.
+            search: look for an earlier attempt although this process knows of none that is in doubt.
 
         Raises:
             SlackRefused: it will not be taken.
             Unreachable, RateLimited: try again.
         """
-        if name in self._uncertain and await self._is_there(channel, thread_ts, name):
+        if (search or name in self._uncertain) and await self._is_there(channel, thread_ts, name):
             self._uncertain.discard(name)
             return
         call = self._client.files_upload_v2(

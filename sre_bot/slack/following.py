@@ -43,6 +43,7 @@ class Spot:
         key: names the reply; its messages are found by it after a lost answer.
         on_posted: told of every message.
         search: whether an earlier process may have begun the reply: its messages are looked for, and go on.
+        turn: id of the turn that it answers, by which people say whether it helped; empty where they cannot.
     """
 
     channel: str
@@ -50,6 +51,7 @@ class Spot:
     key: str
     on_posted: Posted
     search: bool = False
+    turn: str = ""
 
 
 class Following(ABC):
@@ -104,6 +106,16 @@ class Following(ABC):
     def _patience(self) -> float | None:
         """Seconds after which a pass is due although nothing has changed; None where it never is."""
         return None
+
+    @property
+    def writing(self) -> asyncio.Task[None]:
+        """What ends when Slack shows the whole reply, or when that is given up."""
+        return self._writer
+
+    @property
+    def _rates(self) -> str:
+        """The turn whose answer is finished, so that people can say whether it helped; empty before, or without one."""
+        return self._spot.turn if self._text.answered else ""
 
     def _note_picture(self, trouble: str) -> None:
         """A picture is done with: it is shown, or there is something to say about it."""

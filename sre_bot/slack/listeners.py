@@ -26,6 +26,8 @@ STOP_WORDS = frozenset({"stop", "cancel", "abort", "halt"})
 """Words that, alone in a message, end the run in the thread."""
 DECISION = re.compile(r"\s*`?(?P<word>approve|reject)\s+#?(?P<number>[0-9]{1,9})\b`?(?P<reason>.*)", re.I | re.S)
 """What decides on a proposal when it is typed, also as the card prints it, as code."""
+CATCH_UP = re.compile(r"\s*`?(?:please\s+)?catch(?:\s+me)?\s+up(?:,?\s+please)?`?[\s.!?]*", re.I)
+"""The whole of a message that asks for a briefing; more words are a question to the model."""
 WORDS_LIMIT = 20_000
 """Characters of one message that become a prompt; more is a log, and belongs in a file."""
 WORDLESS = "Please look into what this thread is about."
@@ -58,7 +60,21 @@ class Door(Protocol):
         """Say it to the person alone."""
 
 
-def register(app: AsyncApp, desk: Desk, door: Door, bot_user: str, decisions: Decisions | None = None) -> None:
+class Briefer(Protocol):
+    """Tells what happened so far."""
+
+    async def answer(self, event: Mapping[str, Any]) -> None:
+        """Brief the person who wrote a message, so that they alone see it; never raises."""
+
+
+def register(
+    app: AsyncApp,
+    desk: Desk,
+    door: Door,
+    bot_user: str,
+    decisions: Decisions | None = None,
+    briefer: Briefer | None = None,
+) -> None:
     """Bind the app's events to the desk.
 
     Args:
@@ -67,20 +83,29 @@ def register(app: AsyncApp, desk: Desk, door: Door, bot_user: str, decisions: De
         door: keeps out who may not speak.
         bot_user: the bot's own user id, whose mention is left out of the prompt.
         decisions: takes decisions that are typed, before any model reads them.
+        briefer: tells who asks to catch up, before any model reads that.
     """
     mention = f"<@{bot_user}>"
+
+    async def take(event: dict[str, Any], body: dict[str, Any]) -> None:
+        prompt = read_prompt(event, body, bot_user)
+        if briefer and CATCH_UP.fullmatch(prompt.text):
+            why = await door.refuse(event, body)
+            await (door.tell(event, why) if why else briefer.answer(event))
+        else:
+            await _take(desk, door, decisions, event, prompt, body)
 
     @app.event("app_mention")
     async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:
         if _spoken_by_person(event):
-            await _take(desk, door, decisions, event, read_prompt(event, body, bot_user), body)
+            await take(event, body)
 
     @app.event("message")
     async def on_message(event: dict[str, Any], body: dict[str, Any]) -> None:
         if event.get("subtype") in AMENDMENTS:
             await amend(desk, event, bot_user)
         elif _spoken_by_person(event) and await _is_ours(desk, event, mention):
-            await _take(desk, door, decisions, event, read_prompt(event, body, bot_user), body)
+            await take(event, body)
 
 
 async def _take(

@@ -73,7 +73,8 @@ class Outbox:
     a second and channel, with short bursts. A bucket of 10 that refills 40 a minute never exceeds 50 in any minute.
     What only shows progress takes at most half of it, so that the last words of a reply do not wait behind it. Of the
     messages that begin a thread one at a time stands in the queue of its channel, so that a reply waits for one of
-    them, not for all of a storm. Looking for keys is Tier 3 as well, by methods of its own.
+    them, not for all of a storm. Looking for keys is Tier 3 as well, by methods of its own; views.publish is Tier 4
+    (100 a minute): a bucket of 20 that refills 80.
 
     Args:
         client: the Web API; its retry handlers must not repeat a call whose answer was lost.
@@ -86,6 +87,7 @@ class Outbox:
         self._progress = AsyncLimiter(5, 15.0 / speed)
         self._posts: defaultdict[str, AsyncLimiter] = defaultdict(lambda: AsyncLimiter(2, 2.0 / speed))
         self._searches = AsyncLimiter(10, 15.0 / speed)
+        self._views = AsyncLimiter(20, 15.0 / speed)
         self._beginnings: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._uncertain: set[str] = set()
 
@@ -169,6 +171,19 @@ class Outbox:
             if error.code != "message_not_found":
                 raise
 
+    async def publish(self, person: str, view: Mapping[str, Any], replacing: str | None) -> str:
+        """Show a person the app's Home tab, and give the hash of what it shows now; may be repeated. Raises as `post`.
+
+        Args:
+            person: Slack's id.
+            view: the home.
+            replacing: hash of what it must show until now; else Slack refuses with `hash_conflict`. None for whatever
+                it shows.
+        """
+        await self._views.acquire()
+        shown = await answer(self._client.views_publish(user_id=person, view=dict(view), hash=replacing))
+        return str(shown["view"]["hash"])
+
     async def upload(self, name: str, data: bytes, description: str) -> str:
         """Give Slack a file that nobody sees yet, and give its id; may be repeated. Raises as `post` does."""
         place = await answer(
@@ -188,12 +203,13 @@ class Outbox:
             raise Unreachable(f"Slack did not take the file ({status}).")
         return str(place["file_id"])
 
-    async def share(self, channel: str, thread_ts: str, file_id: str, title: str) -> None:
+    async def share(self, channel: str, thread_ts: str, file_id: str, title: str, *, search: bool = False) -> None:
         """Show an uploaded file in a thread. Raises as `post` does.
 
-        After an attempt whose answer was lost, the thread is searched for the file first: it is shown once.
+        After an attempt whose answer was lost, and where `search` because another process may have tried, the thread is
+        searched for the file first: it is shown once.
         """
-        if self.doubts(file_id) and await self._holds_file(channel, thread_ts, file_id):
+        if (search or self.doubts(file_id)) and await self._holds_file(channel, thread_ts, file_id):
             self.settle(file_id)
             return
         await self.wait_to_post(channel)

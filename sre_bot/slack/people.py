@@ -52,7 +52,7 @@ class SlackPeople:
             except LedgerError as error:
                 log.warning("message %s of turn %s is not recorded: %s", ts, turn_id, error)
 
-        spot = Spot(prompt.channel, prompt.thread_ts, _key(turn_id, attempt), note, search)
+        spot = Spot(prompt.channel, prompt.thread_ts, _key(turn_id, attempt), note, search, str(turn_id))
         return self._replies.begin(prompt, spot)
 
     async def close_reply(self, channel: str, thread_ts: str, turn_id: UUID, attempt: int, reason: str) -> bool:

@@ -6,7 +6,7 @@ deleted in a new one where it is the last, since that has the end of the answer.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sre_bot.errors import BackendError
@@ -24,21 +24,24 @@ SMALLEST_BUDGET = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What messages should say now.
+class Said:
+    """What messages should say.
 
     Attributes:
         sections: the Markdown of each message that begins anew.
         running: whether more is to come.
+        rates: the turn whose answer ends here, so that people can say whether it helped; empty for none.
         cited: the results that can be looked at below the last message.
     """
 
     sections: Sequence[str]
-    running: bool = False
+    running: bool
+    rates: str = ""
     cited: tuple[tuple[int, str], ...] = ()
 
 
-Now = Callable[[], Wanted]
+Now = Callable[[], Said]
+"""What messages should say now."""
 
 
 class PostedPages:
@@ -109,12 +112,16 @@ class PostedPages:
 
     def _pages(self) -> list[Page]:
         """The messages as they should be now."""
-        wanted = self._now()
-        *texts, last = [page for section in wanted.sections for page in paginate(defuse(section), self._budget)] or [""]
+        said = self._now()
+        texts = [page for section in said.sections for page in paginate(defuse(section), self._budget)]
         pages = [Page(text, bare=self._plain) for text in texts]
-        return [*pages, Page(last, wanted.running, self._plain, wanted.cited)] if last else pages
+        return [*pages[:-1], *(_last(page, said) for page in pages[-1:])]
 
     def _page(self, number: int) -> Page:
         """A message as it should be now; one that is to go stays as it is until then."""
         pages = self._pages()
         return pages[number] if number < len(pages) else self._posted[number][1] or pages[-1]
+
+
+def _last(page: Page, said: Said) -> Page:
+    return replace(page, running=said.running, rates=said.rates, cited=said.cited)

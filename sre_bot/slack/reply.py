@@ -72,7 +72,7 @@ class Flow:
 
 @dataclass(slots=True)
 class ReplyText:
-    """Text, tool lines and notices in the order in which they happened.
+    """Text, tool lines and notices in the order in which they happened; once it is over, the answer above its calls.
 
     A reply has sections: what is said after somebody else spoke belongs below their words, in a message of its own.
     A section in which nothing was said keeps its place, since its message stands above those words already.
@@ -87,6 +87,12 @@ class ReplyText:
     def ended(self) -> bool:
         """Whether the run is over."""
         return self._end is not None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the run came to an answer of its own, and it is known how that is shown."""
+        end = self._end
+        return end is not None and end.outcome is Outcome.ANSWERED and not end.reason and self.complete
 
     @property
     def complete(self) -> bool:
@@ -139,10 +145,14 @@ class ReplyText:
 
     def render(self) -> list[str]:
         """The sections as Markdown, as they should look now; none is empty."""
-        sections = [[self._correct(block) for block in render_parts(parts)] for parts in self._sections]
-        sections[-1] = [self._shorten("\n\n".join(sections[-1]), self.answer)] if sections[-1] else []
-        sections[-1].append(self._footer(self._end) if self._end and self.complete else WORKING)
-        return ["\n\n".join(blocks) for blocks in sections]
+        *before, last = ["\n\n".join(render_parts(parts)) for parts in self._sections]
+        if self._end and self.complete:
+            # The verdict first: on a phone a list of calls would stand between it and whoever was woken up for it.
+            calls = "\n".join(part.render() for part in self._sections[-1] if isinstance(part, Tool))
+            ending = [self._shorten(self.answer, self.answer), calls, self._footer(self._end)]
+        else:
+            ending = [self._shorten(last, self.answer) if last else "", WORKING]
+        return [self._correct(section) for section in (*before, "\n\n".join(filter(None, ending)))]
 
     def flows(self) -> list[Flow]:
         """The sections as texts that grow: what one of them says now is the beginning of what it will say."""
@@ -173,10 +183,10 @@ class ReplyText:
         goes_on = shown != text or (bool(parts) and isinstance(parts[-1], str) and parts[-1] != "")
         return Flow(shown, tuple(tools), growing=last and not self.complete and goes_on)
 
-    def _correct(self, block: str) -> str:
-        """A paragraph in which a verdict that does not stand is replaced; what is streamed has it below alone."""
+    def _correct(self, section: str) -> str:
+        """A text in which a verdict that does not stand is replaced; what is streamed has it below alone."""
         correction = self._end.correction if self._end else None
-        return block.replace(*correction, 1) if correction else block
+        return section.replace(*correction, 1) if correction else section
 
     def _shorten(self, text: str, answer: str) -> str:
         """A long answer as its beginning, and its end where a file has the whole."""

@@ -15,12 +15,12 @@ from dataclasses import replace
 
 from sre_bot.agent.events import Event, RunEnded
 from sre_bot.errors import BackendError, Unreachable
-from sre_bot.slack.cards.reply import Page, render
+from sre_bot.slack.cards.reply import below
 from sre_bot.slack.files import Files
 from sre_bot.slack.following import Following, Spot
 from sre_bot.slack.outbox import TOO_LONG, Outbox, SlackRefused
 from sre_bot.slack.pages import Place, cut_at, weigh
-from sre_bot.slack.posted import PAGE_BUDGET, PostedPages, Wanted
+from sre_bot.slack.posted import PAGE_BUDGET, PostedPages, Said
 from sre_bot.slack.reply import BELOW, WORKING, Flow
 from sre_bot.slack.segments import (
     LEFT_TITLE,
@@ -207,8 +207,7 @@ class StreamedReply(Following):
     async def _finish(self, segment: Segment, step: Step) -> bool:
         """Stop the stream with its last words and what stands below them."""
         more = not self._ends_reply(segment, step)
-        below = render(Page("", cited=self._text.cited))
-        blocks = [] if more or segment.bare else [block for block in below if block["type"] != "markdown"]
+        blocks = [] if more or segment.bare else below(self._rates, self._text.cited)
         segment.closing = step
         await self._streams.turn_to_stop()
         key = f"{self._spot.key}/{segment.number}"
@@ -286,11 +285,12 @@ class StreamedReply(Following):
         """Let a message whose stream is over be edited until it says what it should, and go on in the next one."""
         end = step.ends or cut_at(known_text(self._flow(segment)), segment.place, step.upto)[1]
         segment.cards = leave(segment.cards | step.cards)
-        cited = self._text.cited if self._ends_at(segment, end) else ()
+        ends = self._ends_reply(segment, step)
+        rates, cited = (self._rates, self._text.cited) if ends else ("", ())
         pages = PostedPages(
             self._outbox,
             replace(self._spot, key=f"{self._spot.key}/{segment.number}"),
-            lambda: Wanted([inline(segment, self._flow(segment), end)], cited=cited),
+            lambda: Said([inline(segment, self._flow(segment), end)], running=False, rates=rates, cited=cited),
             segment.ts,
         )
         self._repairs.append(pages)
@@ -299,12 +299,12 @@ class StreamedReply(Following):
     # --- Messages that are edited ------------------------------------------------------------------------------------
 
     def _edit_segment(self, segment: Segment, ts: str | None) -> PostedPages:
-        def now() -> Wanted:
+        def now() -> Said:
             text = inline(segment, self._flow(segment), self._end)
             if self._end is None:
-                return Wanted(["\n\n".join(filter(None, (text, WORKING)))], running=True)
-            ends = self._ends_at(segment, self._end)
-            return Wanted([text], cited=self._text.cited if ends else ())
+                return Said(["\n\n".join(filter(None, (text, WORKING)))], running=True)
+            rates, cited = (self._rates, self._text.cited) if self._at_end(segment, self._end) else ("", ())
+            return Said([text], running=False, rates=rates, cited=cited)
 
         self._end = None
         return PostedPages(self._outbox, replace(self._spot, key=f"{self._spot.key}/{segment.number}"), now, ts)
@@ -366,10 +366,9 @@ class StreamedReply(Following):
         return replace(flow, tools=(*earlier, *flow.tools))
 
     def _ends_reply(self, segment: Segment, step: Step) -> bool:
-        return step.ends is not None and self._ends_at(segment, step.ends)
+        return step.ends is not None and self._at_end(segment, step.ends)
 
-    def _ends_at(self, segment: Segment, end: Place) -> bool:
-        """Whether the reply is complete and a message that ends here is its last."""
+    def _at_end(self, segment: Segment, end: Place) -> bool:
         flows = self._text.flows()
         at_end = end.at >= len(known_text(flows[segment.section]))
         return self._text.complete and at_end and segment.section == len(flows) - 1

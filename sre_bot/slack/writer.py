@@ -10,7 +10,7 @@ from sre_bot.errors import BackendError
 from sre_bot.slack.files import Files
 from sre_bot.slack.following import Following, Spot
 from sre_bot.slack.outbox import Outbox
-from sre_bot.slack.posted import PostedPages, Wanted
+from sre_bot.slack.posted import PostedPages, Said
 
 TICK = 1.5  # seconds between two updates of one reply: with several replies the outbox's bucket is the bound
 
@@ -36,10 +36,10 @@ class LiveReply(Following):
     ) -> None:
         super().__init__(outbox, files, spot, clock)
         self._seconds = tick
-        self._pages = PostedPages(outbox, spot, self._wanted)
+        self._pages = PostedPages(outbox, spot, self._said)
 
-    def _wanted(self) -> Wanted:
-        return Wanted(self._text.render(), not self._text.complete, self._text.cited)
+    def _said(self) -> Said:
+        return Said(self._text.render(), not self._text.complete, self._rates, self._text.cited)
 
     async def _reconcile(self) -> None:
         await self._pages.bring()

@@ -65,8 +65,8 @@ class Gate:
         except (NotApproved, LedgerError) as error:
             return _refuse(tool, str(error))
         # What was approved is a change of the file as it was shown: any other file voids it.
-        sealed = {"expected_hash": approval.file_hash} if approval.file_hash else {}
-        answer = await tool.call({**arguments, **sealed})
+        unchanged = {"expected_hash": approval.file_hash} if approval.file_hash else {}
+        answer = await tool.call({**arguments, **unchanged}, approval.plan.sealed)
         return await _record(approvals, tool_use_id, answer)
 
     def _open(self, database_url: str) -> "Approvals":

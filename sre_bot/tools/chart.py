@@ -91,6 +91,7 @@ def plan_chart(
     unit: str | None,
     signal: Signal | None = None,
     deployments: Sequence[Deployment] = (),
+    changes: Sequence[Marker] = (),
 ) -> Chart | None:
     """The chart of the first DRAWN_SERIES series; None where they have nothing that can be drawn.
 
@@ -101,6 +102,7 @@ def plan_chart(
         unit: the catalog's word for what the values are, or `s`; None where that is not known.
         signal: the catalog's, for its thresholds.
         deployments: those in the window are marked.
+        changes: further marks, with signs of their own.
     """
     names = name_series(series)[1][:DRAWN_SERIES]
     drawn = list(zip(names, series, strict=False))
@@ -120,7 +122,10 @@ def plan_chart(
         high,
         [limit for limit in limits if limit.value <= high],
         [limit for limit in limits if limit.value > high],
-        mark_deployments(deployments, window),
+        [
+            *mark_deployments(deployments, window),
+            *(each for each in changes if window.start <= each.time <= window.end),
+        ],
     )
 
 

@@ -1,31 +1,31 @@
 """Post-mortems in Confluence: publishing one, reading a page, finding earlier ones.
 
 Publishing is safe to repeat. The page carries a reference of its content, so the same call finds what it made; a title
-that another page has gets a number, because a page that people have written in is never replaced.
+that another page has gets a number, because a page that people have written in is never replaced. Where a call resolves
+incidents too, the page comes first and its link goes into their notes.
 """
 
 import asyncio
 import html
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Protocol
 
 from pydantic import Field
 
 from sre_bot.clients.confluence import Hits, Page
-from sre_bot.errors import BackendError, BadRequest, RateLimited, Refused, Unreachable
+from sre_bot.errors import BackendError, BadRequest, RateLimited, Refused, SreBotError, Unreachable
 from sre_bot.tools.moments import clock, parse_moment
 from sre_bot.tools.page_text import read_storage
-from sre_bot.tools.postmortem import LABEL, Postmortem, draft
+from sre_bot.tools.postmortem import LABEL, Postmortem, compose, draft
+from sre_bot.tools.publications import UNKNOWN, announce
+from sre_bot.tools.resolution import Resolver, check_references, finishing, read_references, resolve
 from sre_bot.tools.spec import Access, shorten, tool
 
 _PART = 9_000  # characters of a page in one answer
 _EXCERPT_LIMIT = 200
 _NOT_FOUND = 404
-_UNKNOWN = (
-    "It is not known whether the page was made. Repeat the same call: it finds the page if there is one and makes no "
-    "second."
-)
+_UNKNOWN = f"{UNKNOWN} Repeat the same call: it finds the page if there is one and makes no second."
 
 
 class PageStore(Protocol):
@@ -53,10 +53,16 @@ class PageStore(Protocol):
 
 
 class Postmortems:
-    """Tools that write and read post-mortems."""
+    """Tools that write and read post-mortems.
 
-    def __init__(self, store: PageStore) -> None:
+    Args:
+        store: the space.
+        pager: resolves incidents; None where PagerDuty is not configured.
+    """
+
+    def __init__(self, store: PageStore, pager: Resolver | None = None) -> None:
         self._store = store
+        self._pager = pager
 
     @tool(
         Access.NOTIFY,
@@ -70,14 +76,19 @@ class Postmortems:
         title: str,
         summary: str,
         impact: str,
-        timeline: str,
         root_cause: str,
-        resolution: str,
         what_went_well: str,
         action_items: Annotated[str, Field(description="- [ ] owner: what, by when")],
+        timeline: Annotated[str, Field(description="Not in Slack: there the record's is taken")] = "",
+        resolution: str = "",
         labels: Annotated[str, Field(description="Comma separated")] = "",
+        resolve_incident: Annotated[str, Field(description="PagerDuty ids to resolve with its link")] = "",
+        *,
+        recorded: Mapping[str, str] | None = None,
     ) -> str:
-        """Publish a blameless post-mortem (Markdown), once a person agreed. Safe to repeat."""
+        """Publish a blameless post-mortem (Markdown) once a person agreed, and resolve its incident. Safe to repeat."""
+        if not recorded and not timeline.strip():
+            raise BadRequest("timeline is empty, and nothing is recorded here to take it from. Nothing was published.")
         sections = {
             "summary": summary,
             "impact": impact,
@@ -87,17 +98,19 @@ class Postmortems:
             "what_went_well": what_went_well,
             "action_items": action_items,
         }
-        postmortem = draft(title, sections, labels)
-        page, made, taken = await self._place(postmortem)
-        said = [f"{'Published' if made else 'Nothing was made: this is published already as'} {_named(page)}"]
-        if taken:
-            said.append(f"Another page has the title {taken[0]!r}, so this one has a number.")
+        incident = (recorded or {}).get("incident", "")
+        postmortem = draft(title, compose(sections, recorded), labels, incident)
+        incidents = read_references(resolve_incident)
+        if not incidents:
+            return "\n".join((await self._publish(postmortem))[1])
+        if self._pager is None:
+            raise BadRequest("PagerDuty is not configured here: leave resolve_incident out. Nothing was published.")
+        await check_references(self._pager, incidents)
         try:
-            await self._store.add_labels(page.id, postmortem.labels)
-            said.append(f"Labels: {', '.join(postmortem.labels)}.")
-        except BackendError as error:
-            said.append(f"Its labels are missing: {error} Repeat the same call to add them.")
-        return "\n".join(said)
+            page, said = await self._publish(postmortem)
+        except SreBotError as error:
+            raise BackendError(f"{error} PagerDuty was not asked to resolve anything.") from error
+        return await self._resolve(self._pager, incidents, postmortem.note(page.url), page, said)
 
     @tool(Access.READ, title="Confluence page", progress="Reading the page {page}", timeout=40)
     async def confluence_get_page(
@@ -145,6 +158,31 @@ class Postmortems:
             if excerpt := shorten(html.unescape(hit.excerpt), _EXCERPT_LIMIT):
                 lines.append(f"  {excerpt}")
         return "\n".join(lines)
+
+    async def _publish(self, postmortem: Postmortem) -> tuple[Page, list[str]]:
+        """The page, and what to say of it, of which the first line has its address."""
+        page, made, taken = await self._place(postmortem)
+        said = [announce(_named(page), made=made)]
+        if taken:
+            said.append(f"Another page has the title {taken[0]!r}, so this one has a number.")
+        try:
+            await self._store.add_labels(page.id, postmortem.labels)
+            said.append(f"Labels: {', '.join(postmortem.labels)}.")
+        except BackendError as error:
+            said.append(f"Its labels are missing: {error} Repeat the same call to add them.")
+        return page, said
+
+    @staticmethod
+    async def _resolve(pager: Resolver, incidents: Sequence[str], note: str, page: Page, said: list[str]) -> str:
+        done, failed = await resolve(pager, incidents, note)
+        said += done
+        for incident, why in failed.items():
+            name = shorten(incident, 60)
+            said.append(f"But PagerDuty incident {name} is NOT resolved: {shorten(why, 600)}")
+            said.append(f"To finish: {finishing(name, page.url)} The page stands; do not publish it again.")
+        if failed:
+            raise BackendError("\n".join(said))
+        return "\n".join(said)
 
     async def _place(self, postmortem: Postmortem) -> tuple[Page, bool, list[str]]:
         """The page of this content, whether it was made now, and the titles that others have."""

@@ -67,6 +67,17 @@ async def report_health(catalog: Catalog, metrics: MetricSource, names: Iterable
     return "\n".join([*blocks, *_table(rows, catalog.signals)])
 
 
+async def assess_health(catalog: Catalog, metrics: MetricSource, now: float) -> list[Health]:
+    """Every service of the catalog with its readings, worst first.
+
+    Raises:
+        BackendError: no signal at all could be read.
+    """
+    figures, _ = await _read_signals(catalog.signals, metrics, now)
+    found = [_assess(name, service, catalog.signals, figures) for name, service in catalog.services.items()]
+    return sorted(found, key=lambda health: -health.severity)
+
+
 async def _read_signals(
     signals: Mapping[str, Signal], metrics: MetricSource, now: float
 ) -> tuple[dict[str, Figures], dict[str, str]]:

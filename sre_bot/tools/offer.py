@@ -77,14 +77,14 @@ async def open_tools(settings: ToolSettings, *, changes: bool) -> AsyncIterator[
             groups.append(Logs(catalog, logs))
         if deployments:
             groups.append(Deployments(catalog, deployments))
-        if settings.pagerduty:
-            pagerduty = PagerDuty(settings.pagerduty)
+        pagerduty = PagerDuty(settings.pagerduty) if settings.pagerduty else None
+        if pagerduty:
             clients.push_async_callback(pagerduty.aclose)
             groups.append(PagerDutyIncidents(pagerduty))
         if settings.confluence:
             confluence = Confluence(settings.confluence)
             clients.push_async_callback(confluence.aclose)
-            groups.append(Postmortems(confluence))
+            groups.append(Postmortems(confluence, pagerduty))
         tools = tuple(Tool(spec, group) for group in groups for spec in specs_of(type(group)))
         yield tools, _instruct(list(catalog.services), list(runbooks))
 

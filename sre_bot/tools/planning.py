@@ -16,8 +16,10 @@ from sre_bot.catalog import Catalog
 from sre_bot.clients.env_files import EnvFile, EnvFiles
 from sre_bot.errors import BadRequest
 from sre_bot.incidents.plan import Plan, Way
+from sre_bot.incidents.record import Record
 from sre_bot.tools.masking import MASKED, mask_secrets
-from sre_bot.tools.postmortem import SECTIONS
+from sre_bot.tools.publications import POSTMORTEM
+from sre_bot.tools.publishing import plan_publication
 from sre_bot.tools.remediation import check_setting, is_shown
 from sre_bot.tools.spec import ToolSpec, read_arguments
 
@@ -26,6 +28,8 @@ SHORTEST_SECRET = 4
 _LINE_END = re.compile(r"\r\n|\n|\r")  # what ends a line of an env file; `splitlines` knows more, and miscounts
 
 NO_WAY_BACK = "There is no way back by a tool."
+RECORDED = frozenset({POSTMORTEM})
+"""Tools whose plan is made with what is recorded of the thread."""
 
 
 class Planner:
@@ -42,8 +46,13 @@ class Planner:
         self._catalog = catalog
         self._files = files
 
-    def plan(self, tool: str, arguments: Mapping[str, Any]) -> tuple[Plan, str | None]:
+    def plan(self, tool: str, arguments: Mapping[str, Any], record: Record | None = None) -> tuple[Plan, str | None]:
         """The plan of a call, and the hash of the file that it changes, or depends on.
+
+        Args:
+            tool: its own name.
+            arguments: the model's.
+            record: what is recorded of the thread, for a tool of `RECORDED`.
 
         Raises:
             SreBotError: the call could not succeed; says why.
@@ -62,7 +71,8 @@ class Planner:
             case "pagerduty_update_incident":
                 return _update(values), None
             case "confluence_create_postmortem":
-                return _publish(values), None
+                can_resolve = "pagerduty_update_incident" in self._specs
+                return plan_publication(values.model_dump(), record, can_resolve=can_resolve), None
         return Plan(spec.describe_call(arguments), rollback=NO_WAY_BACK), None
 
     def _change(self, values: BaseModel) -> tuple[Plan, str]:
@@ -180,16 +190,4 @@ def _update(values: BaseModel) -> Plan:
         rollback="A resolved incident stays resolved; the next trigger opens a new one.",
         check="PagerDuty shows its state.",
         preview=asked["note"],
-    )
-
-
-def _publish(values: BaseModel) -> Plan:
-    asked = values.model_dump()
-    sections = [f"## {heading}\n\n{asked[key]}" for key, heading in SECTIONS.items() if asked.get(key)]
-    return Plan(
-        f"Publish the post-mortem “{asked['title']}” in Confluence",
-        affects=("everybody who may read the space",),
-        rollback="A person moves the page to the space's trash.",
-        check="Confluence shows the page under the configured parent.",
-        preview="\n\n".join([f"# {asked['title']}", *sections]),
     )

@@ -1,7 +1,8 @@
 """The blameless post-mortem: its sections, and the Confluence page that they become.
 
-The page carries a reference, computed from its content, in its last line. That is how a repeated call knows a page that
-it has made before, also after people have edited it and under whatever title it was put.
+The page carries a reference in its last line: of its content, or, where the bot's record supplied a part of that, of
+the incident, since a record grows from call to call. That is how a repeated call knows a page that it has made before,
+also after people have edited it and under whatever title it was put.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 from sre_bot.clients.confluence import TITLE_LIMIT
 from sre_bot.errors import BadRequest
+from sre_bot.tools.masking import mask_secrets
 from sre_bot.tools.page_markup import clean, render_markdown, serialize
 from sre_bot.tools.spec import shorten
 
@@ -35,6 +37,8 @@ _MOST_LABELS = 10
 _LABEL_LIMIT = 100  # Confluence takes 255; nobody reads such a label
 _BLAMELESS = "This post-mortem is blameless: it looks for what to change in the system, not for who made a mistake."
 _EMPTY = "Not established."
+_PUBLISHER = "Published by the SRE bot. Reference: "
+_CAUSE_LIMIT = 500  # characters of the cause in a note
 _INLINE = {"a", "br", "code", "del", "em", "strong"}
 _TASK = re.compile(r"^\s*\[([ xX])\]\s+")
 
@@ -46,10 +50,13 @@ class Postmortem:
     title: str
     sections: Mapping[str, str]
     labels: tuple[str, ...]
+    incident: str = ""
 
     @property
     def reference(self) -> str:
-        """Names this content: the same title and sections give the same reference."""
+        """Names the incident that it is of, where that is known, and else this content."""
+        if self.incident:
+            return self.incident
         content = json.dumps([self.title, *(self.sections[key] for key in SECTIONS)])
         return f"pm-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
@@ -58,6 +65,17 @@ class Postmortem:
         yield self.title
         for number in range(2, 10):
             yield f"{self.title} ({number})"
+
+    def to_text(self) -> str:
+        """The whole page for a person to read before it is published: the very sections that are, as Markdown."""
+        sections = [f"## {heading}\n\n{self.sections[key] or _EMPTY}" for key, heading in SECTIONS.items()]
+        footer = f"{_PUBLISHER}{self.reference}\nLabels: {', '.join(self.labels)}"
+        return "\n\n".join([f"# {self.title}", _BLAMELESS, *sections, "---", footer])
+
+    def note(self, link: str) -> str:
+        """What an incident that is resolved with it is told, in plain text."""
+        cause = shorten(self.sections["root_cause"], _CAUSE_LIMIT) or _EMPTY
+        return f"Resolved by the SRE bot. Root cause: {cause}\nPost-mortem: {link}"
 
     def to_storage(self) -> str:
         """The page's body in Confluence's storage format."""
@@ -71,18 +89,35 @@ class Postmortem:
             page.extend(content)
         ET.SubElement(page, "hr")
         footer = ET.SubElement(page, "p")
-        footer.text = "Published by the SRE bot. Reference: "
+        footer.text = _PUBLISHER
         ET.SubElement(footer, "code").text = self.reference
         return serialize(page)
 
 
-def draft(title: str, sections: Mapping[str, str], labels: str) -> Postmortem:
-    """A post-mortem from a tool's arguments; `labels` are separated by commas.
+def compose(sections: Mapping[str, str], recorded: Mapping[str, str] | None) -> dict[str, str]:
+    """A post-mortem's sections: the caller's, and what code recorded in place of its timeline and below its resolution.
+
+    The same for the preview, which a person approves, and for the page.
+    """
+    if not recorded:
+        return dict(sections)
+    resolution = "\n\n".join(filter(None, (sections["resolution"].strip(), recorded["resolution"])))
+    return {**sections, "timeline": recorded["timeline"], "resolution": resolution}
+
+
+def draft(title: str, sections: Mapping[str, str], labels: str, incident: str = "") -> Postmortem:
+    """A post-mortem from a tool's arguments; what looks like a secret in them is masked.
+
+    Args:
+        title: of the page.
+        sections: by the keys of `SECTIONS`.
+        labels: separated by commas.
+        incident: names the incident that it is of; empty where nothing is recorded of it.
 
     Raises:
         BadRequest: a title or section that cannot be published; nothing is shortened silently.
     """
-    one_line = shorten(title, _TITLE_LIMIT + 1)
+    one_line = shorten(mask_secrets(title), _TITLE_LIMIT + 1)
     if not one_line:
         raise BadRequest("title is empty. Nothing was published. Name the service and what happened to it.")
     if len(one_line) > _TITLE_LIMIT:
@@ -93,7 +128,8 @@ def draft(title: str, sections: Mapping[str, str], labels: str) -> Postmortem:
                 f"{key} has {len(text):,} characters, at most {_SECTION_LIMIT:,} are taken. Nothing was published. "
                 f"Keep what a reader needs."
             )
-    return Postmortem(one_line, {key: clean(text) for key, text in sections.items()}, _labels(labels))
+    masked = {key: mask_secrets(clean(text)) for key, text in sections.items()}
+    return Postmortem(one_line, masked, _labels(labels), incident)
 
 
 def _labels(text: str) -> tuple[str, ...]:

@@ -131,15 +131,19 @@ class Tool:
     spec: ToolSpec
     group: object
 
-    async def call(self, arguments: Mapping[str, Any]) -> Answer:
-        """Validate and run. Every failure is an Answer; only cancellation is raised."""
+    async def call(self, arguments: Mapping[str, Any], sealed: Mapping[str, Any] | None = None) -> Answer:
+        """Validate and run. Every failure is an Answer; only cancellation is raised.
+
+        Args:
+            arguments: the model's.
+            sealed: code's own, for keyword-only parameters, from the plan that a person approved.
+        """
         spec = self.spec
         try:
             values = read_arguments(spec, arguments)
             async with asyncio.timeout(spec.timeout):
-                given = await spec.method(
-                    self.group, **{name: getattr(values, name) for name in spec.arguments.model_fields}
-                )
+                own = {name: getattr(values, name) for name in spec.arguments.model_fields}
+                given = await spec.method(self.group, **own, **(sealed or {}))
             answer = given if isinstance(given, Answer) else Answer(given)
             return replace(answer, text=_bound(answer.text, spec.limit))
         except SreBotError as error:
@@ -180,7 +184,9 @@ def shorten(text: str, limit: int) -> str:
 def _derive(method: Callable[..., Awaitable[str | Answer]], mark: Mapping[str, Any]) -> ToolSpec:
     name = method.__name__
     hints = get_type_hints(method, include_extras=True)
-    parameters = list(inspect.signature(method).parameters.values())[1:]
+    # What stands after `*` is not the model's to give: it is neither in the schema nor taken from a call.
+    given = list(inspect.signature(method).parameters.values())[1:]
+    parameters = [parameter for parameter in given if parameter.kind is not parameter.KEYWORD_ONLY]
     fields: dict[str, Any] = {
         parameter.name: (
             hints[parameter.name],

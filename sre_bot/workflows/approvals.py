@@ -1,7 +1,8 @@
 """The life of a proposal: shown, decided once by a person who may, carried out, and its outcome shown.
 
 The decision is one UPDATE in the ledger. What follows is a workflow that does what the row asks for: show the card, let
-the agent's conversation go on, where the very call that was sealed is asked about again. Nothing here runs a tool.
+the agent's conversation go on, where the very call that was sealed is asked about again. Nothing here runs a tool. A
+rollback has no conversation: it is offered on the card of the act that it takes back, and carried out by `rollback.py`.
 """
 
 import logging
@@ -14,8 +15,9 @@ from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import Approval, ApprovalState, IllegalMove
 from sre_bot.incidents.paging import Urgency
 from sre_bot.tools.planning import Planner
+from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
-from sre_bot.workflows.people import Prompt, ProposalBoard, ProposalCard
+from sre_bot.workflows.people import Attachments, Prompt, ProposalBoard, ProposalCard
 from sre_bot.workflows.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,13 @@ class Verification(Protocol):
         """See that the figures are compared once the change has had its time; raises LedgerError."""
 
 
+class Execution(Protocol):
+    """Carries out what no conversation waits for."""
+
+    async def schedule(self, approval: Approval) -> None:
+        """See that an approved rollback is carried out; raises LedgerError."""
+
+
 class Proposals:
     """Shows, decides and follows up.
 
@@ -63,8 +72,11 @@ class Proposals:
         planner: makes the plan again, to see whether it would still be the same.
         electorate: who may decide.
         verification: compares figures; None where nothing is verified.
+        attachments: shows in full what no card can hold.
+        rollbacks: carries rollbacks out.
         team: id of the Slack workspace.
         boot: names this process's life.
+        closing: says what is offered after a recovery; None where nothing is.
     """
 
     def __init__(
@@ -77,9 +89,12 @@ class Proposals:
         planner: Planner,
         electorate: Electorate,
         verification: Verification | None,
+        attachments: Attachments,
+        rollbacks: Execution,
         *,
         team: str,
         boot: str,
+        closing: Closing | None = None,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -89,8 +104,11 @@ class Proposals:
         self._planner = planner
         self._electorate = electorate
         self._verification = verification
+        self._attachments = attachments
+        self._rollbacks = rollbacks
         self._team = team
         self._boot = boot
+        self._closing = closing
 
     def define(self) -> None:
         """Make the workflow known to the engine."""
@@ -118,11 +136,13 @@ class Proposals:
             await self._see_to(approval, "card")
             left = (approval.expires_at - datetime.now(UTC)).total_seconds() + 1
             key = f"act:{approval.id}:expiry"
-            await self._engine.start(ACT, approval.id, key=key, partition=str(approval.id), delay=max(1.0, left))
+            await self._engine.start(ACT, approval.id, key=key, partition=str(approval.act), delay=max(1.0, left))
 
     async def holds_up(self, channel: str, thread_ts: str) -> str:
         """Why a thread's conversation may not go on with something else now; empty where it may."""
         for approval in await self._ledger.approvals.of_thread(channel, thread_ts):
+            if approval.rolls_back is not None:
+                continue
             undecided = approval.state is ApprovalState.PENDING and approval.expires_at > datetime.now(UTC)
             unread = not approval.applied and approval.state in (UNAPPLIED | DECIDED) - {ApprovalState.PENDING}
             if undecided or unread:
@@ -166,7 +186,7 @@ class Proposals:
         if first and before:  # whoever comes second may have sampled after the change
             await self._keep(approval_id, before)
         # The workflow is what makes sure; whoever clicked need not wait until the engine looks at its queue.
-        await self._engine.start(ACT, approval_id, key=f"act:{approval_id}", partition=str(approval_id))
+        await self._engine.start(ACT, approval_id, key=f"act:{approval_id}", partition=str(approval.act))
         self._seal.decided(approval.tool_use_id)
         await self._go_on(await self._get(approval_id))
         done = "approved; it runs now" if approve else "rejected"
@@ -195,6 +215,9 @@ class Proposals:
                 await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.EXPIRED, reason=reason)
             await self._ledger.approvals.note(approval_id, applied=True)
             await self._see_to(approval, "outcome")
+            for each in await self._ledger.approvals.of_thread(approval.channel, approval.thread_ts):
+                if each.verdict:  # what its card offers may be done by now
+                    await self._see_to(each, f"after:{approval.id}")
         except LedgerError as error:
             log.error("what became of proposal %d is not shown yet: %s", approval_id, error)
 
@@ -208,13 +231,29 @@ class Proposals:
         approval = await self._get(approval_id)
         if approval.state is ApprovalState.PENDING and approval.expires_at <= datetime.now(UTC):
             await self._expire(approval, "nobody decided in time")
-        shown = await self._board.show_proposal(lambda: self._card(approval_id), search=search)
+        if approval.rolls_back is not None:
+            await self._show_card(await self._get(approval.rolls_back), search=search)
+            if not approval.decided_by or approval.state is ApprovalState.REJECTED:
+                return  # it has no card of its own before somebody wants it
+        elif approval.state is ApprovalState.PENDING and not approval.card_ts:
+            await self._show_whole(approval)
+        await self._show_card(approval, search=search)
+
+    async def _show_whole(self, approval: Approval) -> None:
+        """Before a card that has to cut something is there, a file has all of it; or nobody may decide on it."""
+        if why := await self._attachments.file_proposal(approval):
+            await self._expire(approval, f"{why} What nobody can read whole nobody may approve")
+
+    async def _show_card(self, approval: Approval, *, search: bool) -> None:
+        shown = await self._board.show_proposal(lambda: self._card(approval.id), search=search)
         if shown != approval.card_ts:
-            await self._ledger.approvals.note(approval_id, card_ts=shown)
+            await self._ledger.approvals.note(approval.id, card_ts=shown)
 
     async def _go_on(self, approval: Approval) -> None:
-        """After a decision, let the conversation go on; after a change, see that it is verified."""
-        if approval.state in DECIDED | {ApprovalState.EXECUTING} and not approval.applied:
+        """After a decision, let the conversation go on, or roll back; after a change, see that it is verified."""
+        if approval.rolls_back is not None:
+            await self._rollbacks.schedule(approval)
+        elif approval.state in DECIDED | {ApprovalState.EXECUTING} and not approval.applied:
             prompt = Prompt(self._team, approval.channel, approval.thread_ts, f"act:{approval.id}", "", "")
             await self._turns.ask(prompt, Urgency.HIGH)
         if self._verification and approval.state is ApprovalState.SUCCEEDED and not approval.verdict:
@@ -229,10 +268,12 @@ class Proposals:
     async def _card(self, approval_id: int) -> ProposalCard:
         approval = await self._get(approval_id)
         decider = await self._electorate.name(approval.decided_by) if approval.decided_by else ""
-        return ProposalCard(approval, await self._electorate.words(), decider)
+        way_back = await self._ledger.approvals.rollback_of(approval_id)
+        offer = await self._closing.button(approval) if self._closing and approval.verdict else ""
+        return ProposalCard(approval, await self._electorate.words(), decider, way_back, offer)
 
     async def _see_to(self, approval: Approval, why: str) -> None:
-        await self._engine.start(ACT, approval.id, key=f"act:{approval.id}:{why}", partition=str(approval.id))
+        await self._engine.start(ACT, approval.id, key=f"act:{approval.id}:{why}", partition=str(approval.act))
 
     async def _expire(self, approval: Approval, reason: str) -> None:
         try:

@@ -13,9 +13,10 @@ from typing import Protocol
 from sre_bot.catalog import Catalog
 from sre_bot.errors import LedgerError, Refused
 from sre_bot.incidents.ledger import Ledger
-from sre_bot.incidents.model import Turn
+from sre_bot.incidents.model import Approval, ApprovalState, Turn
 from sre_bot.incidents.paging import Case, Urgency
 from sre_bot.settings import IncidentSettings
+from sre_bot.tools.publications import POSTMORTEM
 from sre_bot.workflows import wording
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.intake import CASE, Intake
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 SOURCES = {"pd": "PagerDuty", "am": "Prometheus"}
 """Whose page an incident's link leads to; Alertmanager's alerts name the rule's graph in Prometheus."""
 LONGEST_WAIT = 1800.0  # seconds between two questions of the bot about one case at most
+PUBLISHING = timedelta(seconds=90)
+"""How long a call that publishes may be under way; one that is older died with its process."""
+LOOK_EVERY = 0.2  # seconds between two looks whether it has ended
 
 
 class Desk(Protocol):
@@ -175,18 +179,26 @@ class CaseWork:
         thread = await self._ledger.find_thread(case.channel, case.thread_ts) if case.thread_ts else None
         return await self._ledger.turns_of(thread.id) if thread else []
 
+    async def _approvals_of(self, case: Case) -> list[Approval]:
+        return await self._ledger.approvals.of_thread(case.channel, case.thread_ts) if case.thread_ts else []
+
     async def _card(self, case_id: int) -> Card:
-        case = await self._case(case_id)
+        return await self.describe(await self._case(case_id))
+
+    async def describe(self, case: Case) -> Card:
+        """What people see of a case; raises LedgerError."""
+        approvals = await self._approvals_of(case)
+        links = {f"Open in {SOURCES[case.first.source]}": case.first.url, "Post-mortem": wording.postmortem(approvals)}
         service = self._catalog.services.get(case.first.service)
         sources = {each.source for each in case.incidents if each.open}
         return Card(
             case=case,
             owner=service.owner if service else "",
             escalation=service.escalation if service else "",
-            progress=wording.progress(await self._turns_of(case)),
+            progress=wording.progress(await self._turns_of(case), approvals),
             can_acknowledge=self._can_acknowledge and "pd" in sources,
             can_silence=bool(self._silences & sources),
-            links={f"Open in {SOURCES[case.first.source]}": case.first.url} if case.first.url else {},
+            links={label: address for label, address in links.items() if address},
         )
 
     async def _ask(self, case: Case, due: int) -> None:
@@ -217,14 +229,29 @@ class CaseWork:
         gap = min(self._settings.ask_again * 2.0 ** (case.asked - 1), LONGEST_WAIT)
         return (case.asked_at + timedelta(seconds=gap) - datetime.now(UTC)).total_seconds()
 
+    async def _published(self, case: Case) -> list[Approval]:
+        """The approvals, once none is publishing: such a call resolves first, and says then where the page is."""
+        while True:
+            approvals = await self._approvals_of(case)
+            if not any(map(_is_publishing, approvals)):
+                return approvals
+            await asyncio.sleep(LOOK_EVERY)
+
     async def _tell_end(self, case: Case, *, search: bool) -> None:
         """Say once for each episode that it is over."""
         if case.open or case.told_episode >= case.episode or not case.thread_ts:
             return
-        text = wording.closing(case, await self._turns_of(case))
+        approvals = await self._published(case)
+        text = wording.closing(case, await self._turns_of(case), approvals)
         key = f"case:{case.id}:end:{case.episode}"
         try:
             await self._board.tell(case.channel, case.thread_ts, text, key, search=search)
         except Refused as error:  # nobody can write there any more; the card says that it is over
             log.error("the end of case %s cannot be told: %s", case.id, error)
         await self._ledger.cases.told(case.id, case.episode)
+
+
+def _is_publishing(approval: Approval) -> bool:
+    if approval.tool != POSTMORTEM or approval.state not in (ApprovalState.EXECUTING, ApprovalState.CONSUMED):
+        return False
+    return approval.started_at is not None and approval.started_at + PUBLISHING > datetime.now(UTC)

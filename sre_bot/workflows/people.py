@@ -113,11 +113,17 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class ProposalCard:
-    """What a person is asked to decide on, who may, and who did; without `approvers` nobody may: the card says so."""
+    """What a person is asked to decide on, who may, and who did; without `approvers` nobody may: the card says so.
+
+    `way_back` is the sealed rollback of the same act, where one is offered or was decided on. `offer` is what a button
+    says that closes the incident out; empty where there is none.
+    """
 
     approval: Approval
     approvers: str
     decider: str
+    way_back: Approval | None = None
+    offer: str = ""
 
 
 class Board(Protocol):
@@ -146,11 +152,33 @@ class ProposalBoard(Protocol):
         """Make Slack show a proposal as it is when its turn has come; gives its message. Raises as `show` does."""
 
 
+class Attachments(Protocol):
+    """Files beside cards. Each may be asked for again: what is in the thread already is not put there twice."""
+
+    async def file_proposal(self, approval: Approval) -> str:
+        """Put a proposal that no card can hold into its thread, whole; gives why it cannot be, empty where people can
+        see all of it. Raises BackendError: try again.
+        """
+
+    async def upload(self, name: str, data: bytes, description: str) -> str:
+        """Give Slack a picture that nobody sees yet, and give its id; raises BackendError."""
+
+    async def share(self, channel: str, thread_ts: str, file_id: str, title: str) -> None:
+        """Show an uploaded picture in a thread, unless it is there; raises BackendError."""
+
+
 class Decisions(Protocol):
     """Takes people's decisions. Gives one sentence for whoever decided, or raises it as SreBotError."""
 
     async def decide(self, approval_id: int, person: str, *, approve: bool, reason: str = "", thread: str = "") -> str:
         """Approve or reject a proposal, once; see `workflows.approvals.Proposals.decide`."""
+
+
+class ClosesOut(Protocol):
+    """Does what the button that closes an incident out asks for."""
+
+    async def close_out(self, approval_id: int, person: str) -> str:
+        """Ask the agent for the proposal; gives one sentence for whoever clicked. Raises SreBotError."""
 
 
 class Paging(Protocol):

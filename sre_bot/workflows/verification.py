@@ -1,28 +1,33 @@
 """Code proves recovery, not prose: the figures of a changed service before and after, against the catalog's thresholds.
 
 A verdict is RECOVERED where what was breached is not, nothing new is, and requests still come: a service that nobody
-calls has no errors either. Whatever cannot be seen makes it INCONCLUSIVE, which is never taken for recovered.
+calls has no errors either. Whatever cannot be seen makes it INCONCLUSIVE, which is never taken for recovered. With a
+verdict goes a chart, and with every other than RECOVERED the sealed way back.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from typing import Protocol
 
 from sre_bot.catalog import Catalog, Severity, Signal
 from sre_bot.clients.prometheus import Prometheus
 from sre_bot.errors import BackendError
 from sre_bot.incidents.ledger import Ledger
-from sre_bot.incidents.model import Approval
+from sre_bot.incidents.model import Approval, ApprovalState
 from sre_bot.incidents.paging import Urgency
 from sre_bot.settings import VerificationSettings
 from sre_bot.tools.figures import measure
 from sre_bot.workflows.approvals import ACT
+from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.people import Prompt
 from sre_bot.workflows.turns import Turns
+from sre_bot.workflows.verdict_chart import VerdictChart
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +58,13 @@ class Finding:
     why: str
 
 
+class WayBack(Protocol):
+    """Offers to take a change back; see `rollback.Rollbacks`."""
+
+    async def offer(self, approval: Approval) -> str:
+        """Seal it, once; gives why there is none, in words."""
+
+
 class Verifier:
     """Samples and compares.
 
@@ -62,8 +74,11 @@ class Verifier:
         metrics: answers PromQL.
         catalog: signals and thresholds.
         turns: tells the agent.
+        chart: shows the figures.
+        way_back: offers the rollback.
         settings: when to look.
         team: id of the Slack workspace.
+        closing: says what is offered after a recovery; None where nothing is.
     """
 
     def __init__(
@@ -73,16 +88,22 @@ class Verifier:
         metrics: Prometheus,
         catalog: Catalog,
         turns: Turns,
+        chart: VerdictChart,
+        way_back: WayBack,
         settings: VerificationSettings,
         team: str,
+        closing: Closing | None = None,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
         self._metrics = metrics
         self._catalog = catalog
         self._turns = turns
+        self._chart = chart
+        self._way_back = way_back
         self._settings = settings
         self._team = team
+        self._closing = closing
 
     def define(self) -> None:
         """Make the workflow known to the engine."""
@@ -112,20 +133,46 @@ class Verifier:
 
     async def verify(self, approval_id: int) -> None:
         """The workflow: look until it has recovered, or until the time for that is over; then say what is true."""
+        steps = {
+            "look": self._judge,
+            "offer": self._offer,
+            "draw": self._draw,
+            "share": self._chart.share,
+            "tell": self._tell,
+        }
+        for name, do in steps.items():
+            await self._engine.step(name, partial(self._do, do, approval_id))
 
-        async def look(_tried: int) -> None:
-            approval = await self._ledger.approvals.get(approval_id)
-            if approval and not approval.verdict:
-                await self._ledger.approvals.note(approval_id, verdict=await self._look(approval))
+    async def _do(self, do: Callable[[Approval, int], Awaitable[None]], approval_id: int, tried: int) -> None:
+        """One step, on the approval as it is by then."""
+        if approval := await self._ledger.approvals.get(approval_id):
+            await do(approval, tried)
 
-        async def tell(_tried: int) -> None:
-            approval = await self._ledger.approvals.get(approval_id)
-            if approval:
-                await self._engine.start(ACT, approval_id, key=f"act:{approval_id}:verdict", partition=str(approval_id))
-                await self._turns.ask(self._prompt(approval), Urgency.HIGH)
+    async def _judge(self, approval: Approval, _tried: int) -> None:
+        if not approval.verdict:
+            await self._ledger.approvals.note(approval.id, verdict=await self._look(approval))
 
-        await self._engine.step("look", look)
-        await self._engine.step("tell", tell)
+    async def _offer(self, approval: Approval, _tried: int) -> None:
+        if approval.verdict.startswith(Verdict.RECOVERED):
+            return
+        why = await self._way_back.offer(approval)
+        if why and why not in approval.verdict:
+            await self._ledger.approvals.note(approval.id, verdict=f"{approval.verdict}\n{why}")
+
+    async def _draw(self, approval: Approval, tried: int) -> None:
+        await self._chart.draw(approval, await self._sample_if_possible(approval), tried)
+
+    async def _tell(self, approval: Approval, _tried: int) -> None:
+        key = f"act:{approval.id}:verdict"
+        await self._engine.start(ACT, approval.id, key=key, partition=str(approval.act))
+        await self._turns.ask(await self._prompt(approval), Urgency.HIGH)
+
+    async def _sample_if_possible(self, approval: Approval) -> dict[str, float] | None:
+        try:
+            return await self.sample(approval)
+        except BackendError as error:
+            log.warning("proposal %d: no figures to draw: %s", approval.id, error)
+            return None
 
     async def _look(self, approval: Approval) -> str:
         deadline = time.monotonic() + max(0.0, self._settings.within - self._settings.after)
@@ -158,12 +205,16 @@ class Verifier:
                 rows.append(f"{service} {signal.title}: {was} → {now}")
         return rows
 
-    def _prompt(self, approval: Approval) -> Prompt:
+    async def _prompt(self, approval: Approval) -> Prompt:
+        rollback = await self._ledger.approvals.rollback_of(approval.id)
+        if rollback and rollback.state is ApprovalState.PENDING:
+            offer = f"The card offers people #{rollback.id} ({rollback.plan.summary}) with a button; do not propose it."
+        else:
+            offer = await self._closing.words(approval) if self._closing else ""
         text = (
             f"Code has compared the figures before and after proposal #{approval.id} ({approval.plan.summary}):\n"
-            f"{approval.verdict}\nSay in one or two sentences what that means. If it has RECOVERED, offer to publish "
-            "the post-mortem and to resolve the PagerDuty incident where there is one; if not, say what to look at "
-            "next. This verdict is not yours to change."
+            f"{approval.verdict}\nSay in one or two sentences what that means; where it has not RECOVERED, say what to "
+            f"look at next. This verdict is not yours to change. {offer}".rstrip()
         )
         return Prompt(self._team, approval.channel, approval.thread_ts, f"verdict:{approval.id}", "", text)
 

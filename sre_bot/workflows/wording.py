@@ -4,14 +4,14 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from sre_bot.evidence.report import headline
-from sre_bot.incidents.model import Turn, TurnState
+from sre_bot.incidents.answers import LINE, named_cause, plain_line
+from sre_bot.incidents.model import Approval, Turn, TurnState
 from sre_bot.incidents.paging import Case, Incident
+from sre_bot.tools.masking import mask_secrets
+from sre_bot.tools.publications import link_of, published
 
 _TOLD = 20  # incidents of a case that the agent is told of
-_LINE = 200  # characters of a line on the card
 _LINK = re.compile(r"https?://[^\s<>|)\]]+/wiki/[^\s<>|)\]]+")
-_CAUSE = re.compile(r"^(?:[^\w\n]|_)*(?:root cause|cause|verdict)[\W_]+(.+)$", re.IGNORECASE | re.MULTILINE)
 
 FIRST = (
     "You were paged; nobody has asked yet. Find out what broke, on what evidence, and which one change would put it "
@@ -58,7 +58,7 @@ def _described(incident: Incident) -> str:
     return "; ".join(parts) + (f"\n  {incident.details}" if incident.details else "")
 
 
-def progress(turns: Sequence[Turn]) -> str:
+def progress(turns: Sequence[Turn], approvals: Sequence[Approval] = ()) -> str:
     """One line on the investigation, for the card."""
     if not turns:
         return ""
@@ -68,35 +68,42 @@ def progress(turns: Sequence[Turn]) -> str:
         return "Waiting to be investigated …"
     if turns[-1].state is TurnState.PROPOSED:
         return "Proposes an action: a person decides, in the thread."
-    if found := cause(turns):
+    if found := cause(turns, approvals):
         return found
-    return _first_line(turns[-1].reason)[:_LINE]
+    return _first_line(turns[-1].reason)[:LINE]
 
 
-def cause(turns: Sequence[Turn]) -> str:
-    """What the newest answer names as the cause, or else its first line; empty where nothing was answered."""
+def cause(turns: Sequence[Turn], approvals: Sequence[Approval] = ()) -> str:
+    """What broke: as the post-mortem says, or as the newest answer that names a cause does, or else how the newest one
+    begins; empty where nothing was answered.
+    """
+    if report := published(approvals):
+        return plain_line(mask_secrets(str(report.arguments.get("root_cause", ""))))
     answers = [turn.answer for turn in turns if turn.answer.strip() and turn.state is TurnState.ANSWERED]
-    if not answers:
-        return ""
-    named = _CAUSE.search(answers[-1])
-    line = named[1] if named else _first_line(answers[-1])
-    plain = headline(line.strip(" *_#>-:"))
-    return plain if len(plain) <= _LINE else f"{plain[: _LINE - 1]}…"
+    named = next((found for answer in reversed(answers) if (found := named_cause(answer))), "")
+    return named or (plain_line(answers[-1]) if answers else "")
+
+
+def postmortem(approvals: Sequence[Approval]) -> str:
+    """The address of the newest post-mortem that was published by one of these calls; empty where there is none."""
+    report = published(approvals)
+    return link_of(report) if report else ""
 
 
 def _first_line(text: str) -> str:
     return next(iter(text.strip().splitlines()), "")
 
 
-def closing(case: Case, turns: Sequence[Turn]) -> str:
+def closing(case: Case, turns: Sequence[Turn], approvals: Sequence[Approval] = ()) -> str:
     """The line that ends a case: how long it took, what it was, and where the post-mortem is."""
     resolved = "All of it is resolved" if len(case.incidents) > 1 else "Resolved"
     pages = f", {len(case.incidents)} pages" if len(case.incidents) > 1 else ""
     ended = case.closed_at or case.last_page_at
     lines = [f"✅ **{resolved}** after {_duration(case.opened_at, ended)}{pages}."]
-    found = cause(turns)
+    found = cause(turns, approvals)
     lines.append(f"Root cause, as investigated: {found}" if found else "No root cause was found by an investigation.")
     links = [link for turn in turns for link in _LINK.findall(turn.answer)]
+    links += filter(None, [postmortem(approvals)])
     lines.append(f"Post-mortem: {links[-1]}" if links else "There is no post-mortem yet; ask me to write one.")
     return "\n".join(lines)
 

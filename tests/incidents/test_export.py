@@ -1,11 +1,13 @@
 """An incident's whole record, by any of its names; and nothing of its neighbours."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from sre_bot.errors import LedgerError
-from sre_bot.incidents import Ledger, Thread, Turn
+from sre_bot.incidents import Ledger, Proposal, Thread, Turn
 from sre_bot.incidents.export import export_incident
 
 from .pages import deliver, fold, only_case, page, resolution
@@ -28,6 +30,20 @@ async def test_a_record_is_found_by_any_of_its_names(
     assert [each["kind"] for each in record["deliveries"]] == ["triggered", "resolved"]
     assert [each["prompt"] for each in record["turns"]] == [turn.prompt]
     assert (record["approvals"], record["transcript"]) == ([], [])
+
+
+async def test_a_rollback_is_in_the_record_of_the_thread_in_which_it_was_offered(
+    ledger: Ledger, url: str, thread: Thread
+) -> None:
+    expires = datetime.now(UTC) + timedelta(minutes=15)
+    for number, place in enumerate((thread.thread_ts, "9.9")):
+        sealed = Proposal(
+            f"rollback:{number}", uuid4(), "x", {}, expires, None, thread.channel, place, rolls_back=number
+        )
+        await ledger.approvals.propose(sealed)
+    record = await export_incident(url, f"{thread.channel}/{thread.thread_ts}")
+    assert record
+    assert [each["rolls_back"] for each in record["approvals"]] == [0]
 
 
 async def test_a_case_without_a_card_has_a_record_too(ledger: Ledger, url: str) -> None:

@@ -76,12 +76,19 @@ async def _until_posted(thread: Thread, count: int = 1) -> None:
         await thread.slack.replies(thread.ts)
 
 
-async def test_a_reply_shows_text_tools_and_footer_in_the_order_of_their_happening(thread):
+async def test_a_reply_shows_text_and_tools_in_the_order_of_their_happening_and_the_answer_first_when_it_is_over(
+    thread,
+):
+    thread.reply.show(TextDelta("Looking at "))
+    thread.reply.show(TextDelta("health."))
+    thread.reply.show(TextBreak())
+    thread.reply.show(ToolStarted("a", "get_logs", "Reading the logs of api-server"))
+    thread.reply.show(TextDelta("The pool is full."))
+    growing: list[str] = []
+    while "- 🔄 Reading the logs of api-server" not in growing or "The pool is full." not in growing:
+        growing = [line for m in await thread.slack.replies(thread.ts) for line in m["markdown"].splitlines() if line]
+    assert growing[:3] == ["Looking at health.", "- 🔄 Reading the logs of api-server", "The pool is full."]
     (text,) = await thread.tell(
-        TextDelta("Looking at "),
-        TextDelta("health."),
-        TextBreak(),
-        ToolStarted("a", "get_logs", "Reading the logs of api-server"),
         ToolFinished("a", True, 0.41),
         ToolStarted("b", "get_alerts", "Reading the alerts"),
         ToolFinished("b", False, 1.0),
@@ -92,10 +99,11 @@ async def test_a_reply_shows_text_tools_and_footer_in_the_order_of_their_happeni
     lines = [line for line in text.splitlines() if line]
     assert lines == [
         "Looking at health.",
-        "- ✅ Reading the logs of api-server · 0.4 s",
-        "- ⚠️ Reading the alerts · 1.0 s",
+        "The pool is full.",
         "ℹ️ _The model's API answered 529; trying again (1 of 3)._",  # noqa: RUF001
         "All is well.",
+        "- ✅ Reading the logs of api-server · 0.4 s",
+        "- ⚠️ Reading the alerts · 1.0 s",
         "_1 tool call · 4 s · $0.01_",
     ]
 

@@ -2,10 +2,15 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
+from sre_bot.incidents import ApprovalState, Ledger, Proposal
 from sre_bot.incidents.paging import Change, Urgency
+from sre_bot.tools.publications import POSTMORTEM, announce
+from sre_bot.workflows.cases import PUBLISHING
 from tests.incidents.pages import change, page, resolution, snapshot
 
 from .house import living
@@ -195,3 +200,51 @@ async def test_a_run_in_a_cards_thread_is_told_on_the_card(url: str, wall: Wall)
         await house.settled()
         assert "api-server" in await house.work.background("C1", "1.0")
         assert await house.work.background("C1", "of no card") == ""
+
+
+LINK = "https://x.atlassian.net/wiki/spaces/SRE/pages/7"
+REPORT = {"title": "x", "root_cause": "**The pool** was 1.\nMore."}
+
+
+async def publish(ledger: Ledger) -> str:
+    """A call that publishes has begun in the card's thread."""
+    expires = datetime.now(UTC) + timedelta(minutes=5)
+    await ledger.approvals.propose(Proposal("toolu_1", uuid4(), POSTMORTEM, REPORT, expires, None, "C1", "1.0"))
+    for state in (ApprovalState.PENDING, ApprovalState.APPROVED, ApprovalState.EXECUTING):
+        await ledger.approvals.move("toolu_1", state, by="U1")
+    await ledger.approvals.consume("toolu_1", POSTMORTEM, REPORT)
+    return announce(f"x (page 7) {LINK}", made=True)
+
+
+async def test_the_end_waits_for_the_page_with_which_it_was_resolved(url: str, wall: Wall) -> None:
+    async with living(url, wall) as house:
+        await house.receive(page("P1", service="api-server"))
+        await house.settled()
+        outcome = await publish(house.ledger)
+        await house.receive(resolution("P1", 60, "api-server"))  # PagerDuty tells of it before the tool has answered
+        await house.until(lambda: not wall.newest().case.open)
+        await house.ledger.approvals.move("toolu_1", ApprovalState.SUCCEEDED, outcome=outcome)
+        await house.settled()
+        house.work.changed("C1", "1.0")
+        await house.until(lambda: "Post-mortem" in wall.newest().links)
+    ((_, told),) = wall.told
+    assert told.splitlines() == [
+        "✅ **Resolved** after 1 min.",
+        "Root cause, as investigated: The pool** was 1.",
+        f"Post-mortem: {LINK}",
+    ]
+    assert wall.newest().links["Post-mortem"] == LINK
+
+
+async def test_a_page_whose_making_died_holds_no_end_up(url: str, wall: Wall) -> None:
+    async with living(url, wall) as house:
+        await house.receive(page("P1", service="api-server"))
+        await house.settled()
+        await publish(house.ledger)
+        approval = await house.ledger.approvals.find("toolu_1")
+        assert approval
+        await house.ledger.approvals.note(approval.id, started_at=datetime.now(UTC) - PUBLISHING)
+        await house.receive(resolution("P1", 60, "api-server"))
+        await house.settled()
+    ((_, told),) = wall.told
+    assert "There is no post-mortem yet" in told

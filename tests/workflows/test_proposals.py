@@ -7,7 +7,7 @@ import pytest
 
 from sre_bot.errors import BadRequest
 from sre_bot.incidents.model import ApprovalState
-from tests.workflows.hall import ARGUMENTS, TOOL, Board, living
+from tests.workflows.hall import ARGUMENTS, TOOL, Board, Shelf, living
 from tests.workflows.wall import AFTER, BEFORE
 
 THREAD = "C1/1.0"
@@ -237,3 +237,23 @@ async def test_a_conversation_waits_while_its_proposal_is_undecided_or_unread(tm
         assert await hall.proposals.holds_up("C1", "1.0")
         await hall.proposals.applied(approval.id, ran=True)
         assert await hall.proposals.holds_up("C1", "1.0") == ""
+
+
+async def test_what_nobody_can_read_whole_nobody_may_approve(tmp_path: Path):
+    async with living(tmp_path, Board(), shelf=Shelf(refused="Slack did not take the file.")) as hall:
+        approval = await hall.propose()
+        await hall.shows(ApprovalState.EXPIRED)
+        for thread in ("", THREAD):
+            with pytest.raises(BadRequest, match="is expired already"):
+                await hall.proposals.decide(approval.id, "Ada", approve=True, thread=thread)
+        assert (await hall.get(approval.id)).reason.startswith("Slack did not take the file.")
+        assert await hall.proposals.holds_up("C1", "1.0") == "", "words may go on"
+
+
+async def test_the_file_of_a_long_proposal_is_there_before_its_card_and_not_looked_for_again(tmp_path: Path):
+    async with living(tmp_path, Board()) as hall:
+        approval = await hall.propose()
+        await hall.shows(ApprovalState.PENDING)
+        await hall.proposals.decide(approval.id, "Ada", approve=True)
+        await hall.shows(ApprovalState.APPROVED)
+        assert hall.shelf.filed == [approval.id]

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from sre_bot.incidents.model import Turn, TurnState
 from sre_bot.incidents.paging import IncidentStatus, Urgency
+from sre_bot.tools.masking import MASKED
+from sre_bot.tools.publications import POSTMORTEM, announce
 from sre_bot.workflows import wording
 from tests.incidents.pages import at
+from tests.incidents.records import approval
 
 from .test_storms import case, incident
 
@@ -94,6 +97,24 @@ def test_the_end_tells_the_cause_and_where_the_postmortem_is() -> None:
         "Root cause, as investigated: the pool.",
         "Post-mortem: https://x.example/wiki/spaces/OPS/pages/7",
     ]
+
+
+def test_what_was_published_is_what_it_was() -> None:
+    over = replace(case(1, incident(status=IncidentStatus.RESOLVED)), closed_at=at(60))
+    turns = [turn(TurnState.ANSWERED, "Root cause: the pool."), turn(TurnState.ANSWERED, "It is published.")]
+    assert wording.cause(turns) == "the pool.", "what names a cause counts before what is newest"
+    link = "https://x.example/wiki/spaces/OPS/pages/7"
+    report = approval(
+        tool=POSTMORTEM,
+        arguments={"root_cause": "Too small a pool; password=hunter2hunter2"},
+        outcome=announce(f"https://evil.example/wiki/x (page 7) {link}", made=True),
+    )
+    for approvals in ([report], [report, approval(2, outcome="Published nothing")]):
+        assert wording.closing(over, turns, approvals).splitlines() == [
+            "✅ **Resolved** after 1 min.",
+            f"Root cause, as investigated: Too small a pool; password={MASKED}",
+            f"Post-mortem: {link}",
+        ]
 
 
 def test_questions_hold_none_of_the_words_of_others() -> None:

@@ -35,14 +35,18 @@ async def set_status(call: Call) -> Json:
     optional=("thread_ts", "title"),
 )
 async def set_suggested_prompts(call: Call) -> Json:
-    """Offer prompts in the app's direct message."""
+    """Offer prompts in the app's direct message; without thread_ts at its top level, as apps with agent_view do."""
     channel = writable(call, "channel_id")
+    if channel.kind != "im":
+        raise Refused("channel_not_found", "prompts are offered in a direct message with the app")
     prompts = call.structure("prompts", "invalid_arguments")
     if not isinstance(prompts, list) or not 0 < len(prompts) <= MOST_PROMPTS:
         raise Refused("invalid_arguments", f"prompts must be an array of 1 to {MOST_PROMPTS}")
     for prompt in prompts:
         if not isinstance(prompt, dict) or set(prompt) != {"title", "message"}:
             raise Refused("invalid_arguments", "a prompt has a title and a message")
+        if not all(isinstance(words, str) and words.strip() for words in prompt.values()):
+            raise Refused("invalid_arguments", "a prompt's title and message are texts that say something")
     key = (channel.id, call.text("thread_ts"))
     call.workspace.world.prompts[key] = {"title": call.text("title"), "prompts": prompts}
     return {}

@@ -110,10 +110,10 @@ def _blocks(call: Call, content: Content) -> list[Json] | None:
     if faults := faults_of(blocks, MESSAGE_BLOCKS, MESSAGE_MOST_BLOCKS):
         raise Refused("invalid_blocks", *faults)
     content.markdown = "\n\n".join(block["text"] for block in blocks if block["type"] == "markdown") or None
-    return _stored_blocks(blocks, call.workspace.world)
+    return stored_blocks(blocks, call.workspace.world)
 
 
-def _stored_blocks(blocks: list[Json], world: World) -> list[Json]:
+def stored_blocks(blocks: list[Json], world: World) -> list[Json]:
     """Markdown blocks become what they render to and lose their block_id; ids are filled in."""
     stored: list[Json] = []
     for block in blocks:

@@ -15,7 +15,7 @@ from sandbox.slack.messages import on_the_wire
 from sandbox.slack.streams import Stream, TooMuch, refresh
 from sandbox.slack.web_api.call import Call, Json, Refused, method
 from sandbox.slack.web_api.chat import message_of, thread_of, writable
-from sandbox.slack.web_api.content import MARKDOWN_MOST, Content, read_metadata
+from sandbox.slack.web_api.content import MARKDOWN_MOST, Content, read_metadata, stored_blocks
 from sandbox.slack.world import BOT_ID, TEAM_ID, Channel, Message
 
 STATUSES = ("pending", "in_progress", "complete", "error")
@@ -92,7 +92,7 @@ async def stop(call: Call) -> Json:
     if not (message.blocks or blocks):
         raise Refused("no_text")
     stream.state = "ended"
-    message.blocks, message.metadata = [*message.blocks, *blocks], metadata or None
+    message.blocks, message.metadata = [*message.blocks, *stored_blocks(blocks, call.workspace.world)], metadata or None
     call.workspace.change(message, before)
     return {"channel": channel.id, "ts": message.ts, "message": on_the_wire(message, channel)}
 

@@ -11,10 +11,8 @@ from sandbox.slack.triggers import Untriggered
 from sandbox.slack.web_api.call import Call, Json, Refused, method
 
 VIEW_MOST_BYTES = 250_000  # Slack: view_too_large
-FIELDS = {
-    "type", "blocks", "title", "submit", "close", "private_metadata", "callback_id", "clear_on_close",
-    "notify_on_close", "external_id",
-}  # fmt: skip
+COMMON = {"type", "blocks", "private_metadata", "callback_id", "external_id"}
+FIELDS = {"home": COMMON, "modal": {*COMMON, "title", "submit", "close", "clear_on_close", "notify_on_close"}}
 TITLE_MOST = 24  # characters of a modal's title, submit and close
 
 
@@ -22,7 +20,7 @@ def _view(call: Call, kind: str) -> Json:
     view = call.structure("view", "invalid_arguments")
     if not isinstance(view, dict) or view.get("type") != kind:
         raise Refused("invalid_arguments", f"view.type must be {kind} [json-pointer:/view/type]")
-    faults = [f"invalid additional property: {name} [json-pointer:/view]" for name in view.keys() - FIELDS]
+    faults = [f"invalid additional property: {name} [json-pointer:/view]" for name in view.keys() - FIELDS[kind]]
     blocks = view.get("blocks")
     if not isinstance(blocks, list):
         raise Refused("invalid_arguments", "missing required field: blocks [json-pointer:/view]")
@@ -41,11 +39,16 @@ def _view(call: Call, kind: str) -> Json:
 
 @method("views.publish", per_minute=TIERS[4], required=("user_id", "view"), optional=("hash",))
 async def publish(call: Call) -> Json:
-    """Show an App Home to one person."""
+    """Show an App Home to one person; with `hash` only in place of the view that has it.
+
+    Slack: "if you use hash and it does not match the view's state, you get a hash_conflict".
+    """
     user = call.text("user_id")
     if user not in call.workspace.world.users:
         raise Refused("user_not_found")
     view = _view(call, "home")
+    if call.text("hash") and call.text("hash") != call.workspace.world.homes.get(user, {}).get("hash"):
+        raise Refused("hash_conflict")
     call.workspace.world.homes[user] = view
     call.workspace.feed.publish("home", user=user, view=view)
     return {"view": view}

@@ -68,12 +68,16 @@ class Sheet:
 
 def render(card: Card) -> list[Block]:
     """The whole card: at most six blocks."""
+    return [*describe(card), _actions(card)]
+
+
+def describe(card: Card) -> list[Block]:
+    """The card without its buttons."""
     case = card.case
     texts = ["\n".join(_facts(card)), _progress(card.progress), "\n".join(_storm(case)), _links(card)]
     return [
         {"type": "header", "text": _plain(_headline(case))},
         *({"type": "section", "text": _mrkdwn(text)} for text in texts if text.strip()),
-        _actions(card),
     ]
 
 

@@ -1,13 +1,12 @@
 """The card of a proposal: the exact call, what it changes, whom it touches, the way back, the check, who may decide.
 
 Everything is shown literally, as preformatted text that Slack does not parse, and comes from the sealed plan: nothing
-on the card was worded by the model for the card. Two buttons while it is pending; their number is all they carry.
+on the card was worded by the model for the card. Two buttons while it is pending; their number is all they carry. Where
+the change did not help, the card shows the sealed way back (`rollback.py`).
 """
 
 import json
 import logging
-import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from sre_bot.errors import SreBotError
 from sre_bot.incidents.model import Approval, ApprovalState
+from sre_bot.slack.cards import closing
+from sre_bot.slack.cards.rollback import ROLL_BACK, render_way_back
+from sre_bot.slack.cards.sealed import CALL, Block, call_text, file_name, labelled, parts_of, section, visible
 from sre_bot.slack.listeners import Door
 from sre_bot.slack.mrkdwn import NOTIFICATION_LIMIT, literal, plain, to_mrkdwn
 from sre_bot.slack.wording import cut, date, one_line
@@ -29,16 +31,10 @@ APPROVE = "proposal_approve"
 REJECT = "proposal_reject"
 REASON = "proposal_reason"
 
-PART = 2_900  # characters of one preformatted block; Slack takes 3,000 of a section, and says nothing of these
-PARTS = 4
 LINE = 600
+OUTCOME = 2_900
 REASON_LIMIT = 1_000
 NOBODY = "⚠️ *Nobody may approve here*: whoever runs me sets SLACK_APPROVERS to the ids of users or user groups."
-
-UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Kinds of characters that show nothing, or change how the others are shown."""
-CONTROL = re.compile(r"<(?=[!@#])")
-"""What would begin a control sequence of Slack's; preformatted text has no escapes, so it is parted."""
 
 SIGNS = {
     ApprovalState.PROPOSED: "✋",
@@ -63,8 +59,6 @@ WORDS = {
     ApprovalState.FAILED: "Failed",
 }
 
-Block = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class ProposalSheet:
@@ -86,57 +80,31 @@ class ProposalSheet:
 
 def render(card: ProposalCard) -> list[Block]:
     """The whole card."""
-    approval, plan = card.approval, card.approval.plan
-    blocks = [_header(approval), *_labelled("The exact call", call_text(approval))]
-    blocks += _labelled("What changes in the file", plan.diff)
-    blocks += _labelled("What is sent or published", plan.preview)
+    approval = card.approval
+    blocks = [_header(approval)]
+    for label, text in parts_of(approval).items():
+        blocks += labelled(label, text, _file(approval))
     return [*blocks, *_facts(card), *_ending(card)]
 
 
 def render_short(card: ProposalCard) -> list[Block]:
     """What is left of it where Slack refuses more: the call, who may decide, and the buttons."""
-    return [_header(card.approval), *_labelled("The exact call", call_text(card.approval)), *_ending(card)]
+    approval = card.approval
+    return [_header(approval), *labelled(CALL, call_text(approval), _file(approval)), *_ending(card)]
 
 
-def call_text(approval: Approval) -> str:
-    """The sealed call as it is, one argument a line."""
-    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(approval.arguments.items())]
-    return "\n".join([approval.tool, *(f"  {line}" for line in lines)])
+def _file(approval: Approval) -> str:
+    """The file that has what is cut here; a proposal may be void because there is none."""
+    return "" if approval.state is ApprovalState.EXPIRED else file_name(approval)
 
 
 def _headline(approval: Approval) -> str:
-    summary = _visible(approval.plan.summary or approval.tool)
+    summary = visible(approval.plan.summary or approval.tool)
     return f"{SIGNS[approval.state]} {WORDS[approval.state]}: #{approval.id} {summary}"
-
-
-def _visible(text: str) -> str:
-    """Text that is no other than it looks: what would turn, hide or notify is spelled out."""
-    spelled = "".join(
-        _spell(char) if unicodedata.category(char) in UNSEEN and char not in "\n\t" else char for char in text
-    )
-    return CONTROL.sub("<\u2060", spelled)
-
-
-def _spell(char: str) -> str:
-    return f"\\u{ord(char):04x}"
 
 
 def _header(approval: Approval) -> Block:
     return {"type": "header", "text": {"type": "plain_text", "text": one_line(_headline(approval), 150)}}
-
-
-def _labelled(label: str, text: str) -> Iterator[Block]:
-    """A label and preformatted text, in as many blocks as it takes; what is cut is said to be."""
-    if not text:
-        return
-    yield _section(f"*{label}*")
-    text = _visible(text)
-    shown = text[: PART * PARTS]
-    for start in range(0, len(shown), PART):
-        pre = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown[start : start + PART]}]}
-        yield {"type": "rich_text", "elements": [pre]}
-    if len(text) > len(shown):
-        yield _section(f"_{len(text) - len(shown):,} more characters are not shown here; they are part of the call._")
 
 
 def _facts(card: ProposalCard) -> Iterator[Block]:
@@ -148,7 +116,7 @@ def _facts(card: ProposalCard) -> Iterator[Block]:
     ]
     lines = [f"*{label}:* {literal(cut(text, LINE))}" for label, text in facts if text]
     if lines:
-        yield _section("\n".join(lines))
+        yield section("\n".join(lines))
 
 
 def _ending(card: ProposalCard) -> Iterator[Block]:
@@ -157,23 +125,23 @@ def _ending(card: ProposalCard) -> Iterator[Block]:
     if approval.state is ApprovalState.PENDING:
         who = f"*May decide:* {literal(cut(card.approvers, LINE))}" if card.approvers else NOBODY
         until = f"until {date(approval.expires_at)}; then it is void"
-        yield _section(
-            f"{who}, {until}.\nOr type `approve {approval.id}` or `reject {approval.id} why` in this thread."
-        )
+        yield section(f"{who}, {until}.\nOr type `approve {approval.id}` or `reject {approval.id} why` in this thread.")
         yield {"type": "actions", "elements": [_approve(approval), _reject(approval)]}
         return
     by = f" by {literal(card.decider)}" if card.decider else ""
     why = f": {literal(cut(approval.reason, LINE))}" if approval.reason else ""
-    yield _section(f"*{WORDS[approval.state]}*{by}{why}")
-    yield from _labelled("What it did", approval.outcome[:PART])
-    yield from _labelled("What the figures say", approval.verdict)
+    yield section(f"*{WORDS[approval.state]}*{by}{why}")
+    yield from labelled("What it did", approval.outcome[:OUTCOME])
+    yield from labelled("What the figures say", approval.verdict)
+    yield from render_way_back(card)
+    yield from closing.offer(card)
 
 
 def _approve(approval: Approval) -> Block:
     return _button(APPROVE, "Approve", "primary", approval) | {
         "confirm": {
             "title": {"type": "plain_text", "text": f"Approve #{approval.id}?"},
-            "text": {"type": "plain_text", "text": one_line(_visible(approval.plan.summary or approval.tool), 290)},
+            "text": {"type": "plain_text", "text": one_line(visible(approval.plan.summary or approval.tool), 290)},
             "confirm": {"type": "plain_text", "text": "Approve"},
             "deny": {"type": "plain_text", "text": "Not yet"},
         }
@@ -195,10 +163,6 @@ def _button(action: str, text: str, style: str, approval: Approval) -> Block:
     }
 
 
-def _section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, 2_900), "verbatim": True}}
-
-
 # --- What its buttons do ---------------------------------------------------------------------------------------------
 
 
@@ -212,6 +176,7 @@ def register(app: AsyncApp, decisions: Decisions, door: Door) -> None:
     """
 
     @app.action(APPROVE)
+    @app.action(ROLL_BACK)
     async def on_approve(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         await _take(decisions, door, body, approve=True)

@@ -1,11 +1,11 @@
-"""A message of a reply: its text, and while the run goes on a button that stops it."""
+"""A message of a reply: its text, and below it a button that stops the run, or two that say whether it helped."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from sre_bot.slack.cards import evidence
+from sre_bot.slack.cards import evidence, feedback
 from sre_bot.slack.defusal import defuse
 from sre_bot.slack.mrkdwn import NOTIFICATION_LIMIT, plain, to_mrkdwn
 
@@ -25,18 +25,20 @@ class Stopper(Protocol):
 class Page:
     """One message of a reply: its Markdown, and whether its run goes on and can be stopped.
 
-    `bare` is for a message whose blocks Slack refused: it says the same as text alone. `cited` are the results whose
-    buttons stand below it: their numbers, and a line on each call.
+    `cited` are the results whose buttons stand below it: their numbers, and a line on each call.
+    `bare` is for a message whose blocks Slack refused: it says the same as text alone. `rates` is the turn whose
+    answer ends with this message, so that people can say whether it helped; empty where there is nothing to rate.
     """
 
     text: str
     running: bool = False
     bare: bool = False
+    rates: str = ""
     cited: tuple[tuple[int, str], ...] = ()
 
     def content(self) -> dict[str, Any]:
         """The text twice: as blocks for the thread, and short and plain for notifications."""
-        safe = Page(defuse(self.text), self.running, cited=self.cited)
+        safe = Page(defuse(self.text), self.running, rates=self.rates, cited=self.cited)
         if self.bare:
             return {"text": to_mrkdwn(safe.text)}
         return {"blocks": render(safe), "text": plain(safe.text, NOTIFICATION_LIMIT)}
@@ -53,9 +55,12 @@ def render(page: Page) -> list[Block]:
             "accessibility_label": "Stop this investigation",
         }
         blocks.append({"type": "actions", "elements": [button]})
-    if page.cited:
-        blocks.append(evidence.row(page.cited))
-    return blocks
+    return [*blocks, *below(page.rates, page.cited)]
+
+
+def below(rates: str, cited: tuple[tuple[int, str], ...] = ()) -> list[Block]:
+    """What stands below the last words of an answer: what it cites, and whether it helped, where there is either."""
+    return [*([evidence.row(cited)] if cited else []), *([feedback.render(rates)] if rates else [])]
 
 
 def register(app: AsyncApp, runs: Stopper) -> None:
