@@ -1,4 +1,6 @@
-"""The demo: a fleet breaks, somebody asks the bot, and the thread is printed live, down to the proof that it recovered.
+"""The demo: a fleet breaks, somebody asks the bot, a person approves, and figures prove that it recovered.
+
+It is printed live, and without --once a page in the browser shows it all, where the person clicks.
 
 Everything but Slack, PagerDuty, Confluence, the fleet and (without a key) the model is what production runs. With
 ANTHROPIC_API_KEY set, the real model investigates.
@@ -11,11 +13,12 @@ import shutil
 import signal
 import sys
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+from sandbox import page
 from sandbox.processes import NotReady
 from sandbox.stack import QUICKLY, Stack, real_model_environment
-from sandbox.stories import BROKEN as BROKEN
 from sandbox.stories import FALSE_ALARM, POOL, STORIES, Story
 from sandbox.surroundings import ADA
 from sandbox.terminal import Telling
@@ -69,15 +72,21 @@ class Demo:
             f"The fleet and the stand-ins are simulated; the rest is real. Model: {model}.",
             flush=True,
         )
-        parts = Stack(self.folder, real_model=self._model, bot_settings=QUICKLY, paged=True, approvers=(ADA,))
-        async with parts as stack:
+        stack = Stack(self.folder, real_model=self._model, bot_settings=QUICKLY, paged=True, approvers=(ADA,))
+        async with AsyncExitStack() as running:
+            url = ""
+            if not self._once:
+                name = self._model.get("SRE_MODEL", "Claude") if self._model else ""
+                url = await running.enter_async_context(page.show(stack, model=name, approvers=("Ada",)))
+                print(f"\n  Open {url}\n", flush=True)
+            await running.enter_async_context(stack)
             addresses = f"fleet {stack.fleet.found} · Prometheus {stack.prometheus.found}"
             print(f"  {addresses} · Slack stand-in {stack.slack.found}")
             telling = await self._begin(stack)
             found = bool(self._story.cause.search(await telling.follow()))
             if self._once:
                 return await self._end(telling, found=found)
-            print(f"\nEverything stays up; edit {stack.env_file} and redeploy with")
+            print(f"\nEverything stays up, and the page too: {url}\nOr edit {stack.env_file} and redeploy with")
             print(f"  curl -X POST {stack.fleet.found}/redeploy/api-server\nCtrl-C ends it all.")
             await _go_on(telling, stopping)
             return 0

@@ -11,8 +11,8 @@ from .evidence import HEALTH, WORDS, alert_lines, bullets, cite, evidence, healt
 SOURCE = "_From what I read earlier in this thread; ask “is it still happening?” for a new reading._"
 
 
-def compared(now: Diagnosis, before: Diagnosis) -> str:
-    """Answer after looking again: what was read then, what is read now."""
+def compared(now: Diagnosis, before: Diagnosis, *, changed: bool) -> str:
+    """Answer after looking again: what was read then, what is read now; `changed`: whether a change was carried out."""
     watched = before.suspect or now.suspect
     if watched is None:
         verdict = "NOTHING WRONG: nothing is wrong now, every service is within its thresholds and no alert fires."
@@ -21,6 +21,8 @@ def compared(now: Diagnosis, before: Diagnosis) -> str:
     if now.suspect:
         verdict = f"{watched.name} is still failing."
         step = next_step(before) if before.change else "keep to the next step given above."
+        if changed:
+            step = "what was changed has not helped so far; say “fix it”, and I look into everything anew."
     else:
         verdict = f"{watched.name} is back within its thresholds."
         step = "watch it for ten more minutes before you call it resolved."

@@ -12,11 +12,11 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from sandbox.demo import BROKEN
-from sandbox.paged import LISTENS, RETRIES, SECRET
 from sandbox.ports import free_port
 from sandbox.processes import Child
 from sandbox.stack import ROOT, Stack
+from sandbox.stories import BROKEN
+from sandbox.surroundings import LISTENS, RETRIES, SECRET
 from tests.journeys.test_approval import APPROVE, PROPOSAL, click, order, pool_size
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
