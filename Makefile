@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: help setup demo test check bench tables lock format clean
+.PHONY: help setup demo test check bench evals tables lock format clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -19,13 +19,16 @@ test: .venv/.development prometheus alertmanager postgres compose chromium ## th
 check: .venv/.development prometheus ## lint, types, layers, Prometheus configuration, tables of README.md
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy sre_bot sandbox scripts tests benchmarks sre_bot_slack.py sre_mcp_server.py
+	@.venv/bin/mypy sre_bot sandbox scripts tests benchmarks evals sre_bot_slack.py sre_mcp_server.py
 	@.venv/bin/lint-imports
 	@promtool check config config/prometheus.yml config/prometheus.compose.yml
 	@$(PY) scripts/tables.py --check
 
 bench: .venv/.development prometheus postgres ## the measurements of docs/benchmarks.md
 	@$(PY) -m benchmarks $(ARGS)
+
+evals: .venv/.development prometheus ## break fleets in known ways and judge what the bot says about it
+	@$(PY) -m evals $(ARGS)
 
 format: .venv/.development ## apply the formatter and the safe fixes
 	@.venv/bin/ruff format .

@@ -32,14 +32,20 @@ async def write_healthy_hour(fleet: str, data: Path, settle: float = SETTLE, bet
     Raises:
         RuntimeError: promtool refused; the message ends with its words.
     """
+    after, rates = await rates_between(fleet, settle, between)
+    await asyncio.to_thread(write_blocks, list(extrapolate(after, rates, time.time())), data)
+
+
+async def rates_between(fleet: str, settle: float, between: float) -> tuple[Samples, Mapping[str, float]]:
+    """Two looks at a fleet, `between` seconds apart, after `settle` seconds: the second, and how fast counters rose."""
     await asyncio.sleep(settle)
-    before = await _scrape(fleet)
+    before = await scrape(fleet)
     began = time.monotonic()
     await asyncio.sleep(between)
-    after = await _scrape(fleet)
+    after = await scrape(fleet)
     seconds = time.monotonic() - began
     rates = {series: (value - before.get(series, 0.0)) / seconds for series, value in after.items() if _counts(series)}
-    await asyncio.to_thread(_write, list(extrapolate(after, rates, time.time())), data)
+    return after, rates
 
 
 def extrapolate(samples: Samples, rates: Mapping[str, float], end: float) -> Iterator[str]:
@@ -51,7 +57,7 @@ def extrapolate(samples: Samples, rates: Mapping[str, float], end: float) -> Ite
     yield "# EOF"
 
 
-async def _scrape(fleet: str) -> Samples:
+async def scrape(fleet: str) -> Samples:
     """What the fleet shows, with the labels that Prometheus adds."""
     async with aiohttp.ClientSession() as http, http.get(f"{fleet}/metrics") as answer:
         families = list(text_string_to_metric_families(await answer.text()))
@@ -72,7 +78,12 @@ def _counts(series: str) -> bool:
     return series.partition("{")[0].endswith(COUNTED)
 
 
-def _write(lines: Iterable[str], data: Path) -> None:
+def write_blocks(lines: Iterable[str], data: Path) -> None:
+    """Write OpenMetrics lines into the data folder of a Prometheus that does not run.
+
+    Raises:
+        RuntimeError: promtool refused; the message ends with its words.
+    """
     data.mkdir(parents=True, exist_ok=True)
     file = data.parent / "history.om"
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

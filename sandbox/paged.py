@@ -117,9 +117,9 @@ class Paged(Surroundings):
         self._clock_rate = clock_rate
         self._settings = dict(settings or {})
 
-    def make_bot(self, name: str = "bot") -> Bot:
-        """A bot that is not started yet; it ends with the rest."""
-        bot = Bot(name, self.folder, self._environment(), self.http)
+    def make_bot(self, name: str = "bot", **settings: str) -> Bot:
+        """A bot that is not started yet, with more variables where some are given; it ends with the rest."""
+        bot = Bot(name, self.folder, self._environment() | settings, self.http)
 
         async def stop() -> None:
             if bot.lives:

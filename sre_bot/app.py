@@ -92,8 +92,8 @@ def _log_to_stderr(level: str) -> None:
     # Below INFO the SDK logs the addresses of its sockets, which are tickets.
     for library in ("slack_sdk", "slack_bolt"):
         logging.getLogger(library).setLevel(max(logging.INFO, logging.getLevelName(level)))
-    # These log every statement, some with what is stored.
-    for library in ("alembic", "aiosqlite", "psycopg", "sqlalchemy"):
+    # These log every statement, some with what is stored, and every request.
+    for library in ("alembic", "aiosqlite", "httpx2", "psycopg", "sqlalchemy"):
         logging.getLogger(library).setLevel(logging.WARNING)
     for handler in logging.getLogger().handlers:
         handler.addFilter(without_traceback)

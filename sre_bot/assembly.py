@@ -18,11 +18,11 @@ from sre_bot.clients.env_files import EnvFiles
 from sre_bot.clients.prometheus import Prometheus
 from sre_bot.errors import CatalogError
 from sre_bot.incidents.ledger import Ledger
-from sre_bot.policy import Policy, load_policy
+from sre_bot.policy import Policy, load_policy, problem_of_server
 from sre_bot.settings import Settings
 from sre_bot.tools.offer import SERVER_NAME, describe_tools
 from sre_bot.tools.planning import Planner
-from sre_bot.tools.spec import Access, ToolSpec
+from sre_bot.tools.spec import Access, ToolSpec, shorten
 from sre_bot.workflows.approvals import ACT, Electorate, Proposals
 from sre_bot.workflows.budgets import Budgets
 from sre_bot.workflows.cases import CaseWork
@@ -41,6 +41,7 @@ from sre_bot.workflows.turns import Turns
 from sre_bot.workflows.verdict_chart import VerdictChart
 from sre_bot.workflows.verification import Verifier
 
+NAME_LIMIT = 100  # characters of the name of a tool that is not ours
 FURTHER = "mcp.json"
 """Further MCP servers, in the standard shape, in SRE_CONFIG_DIR."""
 
@@ -222,7 +223,7 @@ def load_further_servers(config_dir: Path) -> Mapping[str, Any]:
     """The servers of mcp.json, by name; nothing where there is no such file.
 
     Raises:
-        CatalogError: it is not of the standard shape, or names the bot's own server.
+        CatalogError: it is not of the standard shape, or a name could be taken for another server's.
     """
     path = config_dir / FURTHER
     if not path.exists():
@@ -235,8 +236,8 @@ def load_further_servers(config_dir: Path) -> Mapping[str, Any]:
         raise CatalogError(
             f'{path}: must be {{"mcpServers": {{"name": {{"command": …}}}}}} ({type(error).__name__}: {error}).'
         ) from error
-    if SERVER_NAME in servers:
-        raise CatalogError(f"{path}: {SERVER_NAME!r} is the bot's own server and is always there.")
+    if problems := [f"{path}: {problem}" for name in servers if (problem := problem_of_server(name))]:
+        raise CatalogError("\n".join(problems))
     return dict(servers)
 
 
@@ -249,4 +250,4 @@ def _free(specs: Mapping[str, ToolSpec], policy: Policy) -> frozenset[str]:
 def _describe(specs: Mapping[str, ToolSpec], name: str, arguments: Mapping[str, Any]) -> str:
     """The line that people read for a call: the tool's own words, or its name for one that we do not know."""
     spec = specs.get(name.removeprefix(f"mcp__{SERVER_NAME}__"))
-    return spec.describe_call(arguments) if spec else f"`{name}`"
+    return spec.describe_call(arguments) if spec else f"`{shorten(name, NAME_LIMIT).replace('`', '')}`"

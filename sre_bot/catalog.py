@@ -168,11 +168,45 @@ class Signal(Entry):
         return Severity.WARNING if self.warning is not None and value > self.warning else Severity.OK
 
 
+class RootCause(Entry):
+    """What a ranking of suspects reads: PromQL of rates over `$window`, and names of signals.
+
+    The first three queries answer one sample per service (label `service`): requests, failures and seconds spent, each
+    per second. Those of calls answer one per caller and callee (labels `service`, `target`), as the caller measured it.
+    """
+
+    requests: str
+    failures: str
+    seconds: str
+    call_requests: str | None = None
+    call_failures: str | None = None
+    call_seconds: str | None = None
+    usage: tuple[str, ...] = ()
+    """Signals that are shares of a limit."""
+    queue: str | None = None
+    """The signal of requests that wait for something limited."""
+    up: str | None = None
+    """The signal that is 1 while a service runs."""
+
+    @property
+    def queries(self) -> dict[str, str]:
+        """The queries that there are, by field."""
+        named = {name: getattr(self, name) for name in ("requests", "failures", "seconds")}
+        calls = {name: getattr(self, name) for name in ("call_requests", "call_failures", "call_seconds")}
+        return named | {name: query for name, query in calls.items() if query}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The names of all signals that are read."""
+        return (*self.usage, *filter(None, (self.queue, self.up)))
+
+
 class Catalog(Entry):
     """All services and signals, by name, in the order of the file."""
 
     services: Mapping[PlainName, Service]
     signals: Mapping[str, Signal]
+    root_cause: RootCause | None = None
 
     def service(self, name: str) -> Service:
         """The service called `name`.
@@ -225,6 +259,9 @@ def _dangling(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
         for index, signal in enumerate(service.unmeasured):
             if signal not in catalog.signals:
                 yield ("services", name, "unmeasured", index), f"there is no signal {signal!r}"
+    for signal in catalog.root_cause.signals if catalog.root_cause else ():
+        if signal not in catalog.signals:
+            yield ("root_cause",), f"there is no signal {signal!r}"
 
 
 def _locate(path: Path, root: yaml.Node | None, loc: Iterable[Any], message: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -105,9 +106,16 @@ class Slack:
 @pytest_asyncio.fixture
 async def slack(tmp_path: Path) -> AsyncIterator[Slack]:
     """A stand-in of its own for each test; at its end nothing may be amiss in what the bot sent."""
-    command = [sys.executable, "-m", "sandbox.slack"]
+    async with running_slack(tmp_path) as stand_in:
+        yield stand_in
+
+
+@asynccontextmanager
+async def running_slack(folder: Path, *arguments: str) -> AsyncIterator[Slack]:
+    """A stand-in until the block ends, which fails where anything is amiss in what the bot sent."""
+    command = [sys.executable, "-m", "sandbox.slack", *arguments]
     child = await Child.start(
-        "slack", command, ready=r"listening on (http://\S+)", log_dir=tmp_path, env={"PYTHONPATH": str(ROOT)}
+        "slack", command, ready=r"listening on (http://\S+)", log_dir=folder, env={"PYTHONPATH": str(ROOT)}
     )
     async with aiohttp.ClientSession() as http:
         async with http.get(f"{child.found}/sandbox/world") as answer:

@@ -32,6 +32,8 @@ class Database:
         self.log = log
         self.active = 0
         self.up = True
+        self.factor = 1.0
+        """Times that a query's work takes: storage that is slow."""
 
     async def query(self, caller: Measurements, work_s: float, statement: str) -> None:
         """Run one query of `work_s` seconds of work. Raises DatabaseRefused, without waiting."""
@@ -40,13 +42,13 @@ class Database:
         self.active += 1
         slowdown = max(1.0, self.active / PROCESSORS)
         try:
-            await asyncio.sleep(work_s * slowdown)
+            await asyncio.sleep(work_s * slowdown * self.factor)
         finally:
             self.active -= 1
             took = time.monotonic() - started
             caller.queries.add(took)
             # What a cancelled query did until then was work too.
-            self.measurements.cpu.charge(min(work_s, took / slowdown))
+            self.measurements.cpu.charge(min(work_s, took / slowdown / self.factor))
             if took >= SLOW_QUERY_S:
                 self.log.write("WARN", f"duration: {took * 1000:.3f} ms  statement: {statement}")
 

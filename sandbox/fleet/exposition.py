@@ -29,7 +29,10 @@ class FleetCollector(Collector):
         self._fleet = fleet
 
     def collect(self) -> Iterator[Metric]:
-        """All metric families of one scrape."""
+        """All metric families of one scrape, but what is hidden."""
+        return self._fleet.faults.shown(self._everything())
+
+    def _everything(self) -> Iterator[Metric]:
         services = list(self._fleet.services.values())
         yield from _requests(services)
         yield from _calls({"clients": self._fleet.clients} | {s.name: s.measurements for s in services})

@@ -12,10 +12,12 @@ import asyncio
 import time
 from contextlib import suppress
 from random import Random
+from typing import Any
 
 from sandbox.fleet.database import PROCESSORS, Database
 from sandbox.fleet.demand import REQUESTS_PER_SECOND, Demand, draw_demands
 from sandbox.fleet.environment import Environment, parse_environment
+from sandbox.fleet.faults import Faults, set_fields
 from sandbox.fleet.logbook import Logbook
 from sandbox.fleet.measurements import CpuMeter, Measurements
 from sandbox.fleet.service import RequestFailed, Service
@@ -48,6 +50,7 @@ class Fleet:
         self.services = {service.name: service for service in (self.api, self.payment, self.auth)}
         self.clients = Measurements(CpuMeter(cores=1))
         self.versions: dict[str, str] = {}
+        self.faults = Faults()
         self._demands = draw_demands(random, per_second)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -69,6 +72,15 @@ class Fleet:
             await self.database.restart()
         self.versions[name] = environment.version
 
+    def break_by(self, service: str | None, order: dict[str, Any]) -> None:
+        """Order faults of a service, or of the fleet. Raises ValueError."""
+        if service in self.services:
+            set_fields(self.services[service].fault, order)
+            self.services[service].apply_fault()
+        else:
+            set_fields(self.faults, order)
+            self.database.factor = self.faults.database_factor
+
     def open_to_clients(self) -> None:
         """Start the steady load."""
         self._keep(asyncio.create_task(self._send_load()))
@@ -84,7 +96,7 @@ class Fleet:
     async def _send_load(self) -> None:
         next_at = time.monotonic()
         for demand in self._demands:
-            next_at += demand.pause_s
+            next_at += demand.pause_s / self.faults.surge
             behind = time.monotonic() - next_at
             if behind > LONGEST_LAG_S:  # the machine slept; clients would not have saved up requests
                 next_at += behind

@@ -13,6 +13,7 @@ from sandbox.fleet.crew import Crew
 from sandbox.fleet.database import Database, DatabaseRefused
 from sandbox.fleet.demand import Demand
 from sandbox.fleet.environment import Environment
+from sandbox.fleet.faults import ServiceFault, Struck
 from sandbox.fleet.logbook import Logbook
 from sandbox.fleet.measurements import CpuMeter, Measurements
 from sandbox.fleet.pool import PoolTimeout
@@ -37,6 +38,7 @@ class Service:
     def __init__(self, name: str, database: Database, handle: Callable[[Worker, Demand], Awaitable[None]]) -> None:
         self.name = name
         self.log = Logbook(name)
+        self.fault = ServiceFault()
         self.measurements = Measurements(CpuMeter(cores=WORKERS))
         self._database = database
         self._handle = handle
@@ -49,7 +51,9 @@ class Service:
         as they have booted, so that a sound redeploy loses no request."""
 
         def hire(number: int) -> Worker:
-            return Worker(f"{self.name}-{number}", environment, self._database, self.measurements)
+            worker = Worker(f"{self.name}-{number}", environment, self._database, self.measurements)
+            worker.pool.hold(self.fault.held)
+            return worker
 
         crew = Crew(WORKERS, hire, self.measurements, self.log)
         await crew.start()
@@ -74,7 +78,12 @@ class Service:
     @property
     def workers(self) -> list[Worker]:
         """The workers that take requests now."""
-        return list(self._crew.ready.values()) if self._crew else []
+        return list(self._crew.ready.values()) if self._crew and not self.fault.dead else []
+
+    def apply_fault(self) -> None:
+        """Bring what `fault` says to the workers that run already."""
+        for worker in self.workers:
+            worker.pool.hold(self.fault.held)
 
     def memory_ratio(self) -> float | None:
         """Share of the memory limit that the fullest worker uses; None when none runs."""
@@ -109,12 +118,13 @@ class Service:
         try:
             async with asyncio.timeout(limit_s) as deadline:
                 with worker.admit(deadline):
+                    await self.fault.strike(worker)
                     await self._handle(worker, demand)
         except TimeoutError:
             if worker.killed:
                 raise RequestFailed("502", f"{worker.name} died during the request") from None
             raise RequestFailed("504", f"no answer within {limit_s * 1000:.0f} ms") from None
-        except (PoolTimeout, DatabaseRefused) as error:
+        except (PoolTimeout, DatabaseRefused, Struck) as error:
             raise RequestFailed("500", f"{worker.name}: {error}") from None
 
     def _record(self, demand: Demand, status: str, took: float, reason: str) -> None:

@@ -24,6 +24,7 @@ from sandbox.fleet.moments import format_time, parse_since
 ABOUT = "A simulated fleet: real queues, no real users, services or database."
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 LONGEST_TEXT = 200
+LONGEST_LINE = 500  # of a log line that is planted
 
 
 class FleetServer:
@@ -62,6 +63,8 @@ class FleetServer:
         application.router.add_get("/logs", self._logs)
         application.router.add_get("/deployments", self._deployments)
         application.router.add_post("/redeploy/{service}", self._redeploy)
+        application.router.add_post("/sandbox/faults", self._break)
+        application.router.add_post("/sandbox/logs", self._plant)
         return application
 
     async def _about(self, request: web.Request) -> web.Response:
@@ -118,6 +121,27 @@ class FleetServer:
             ) from error
         return web.json_response(_shape(deployment))
 
+    async def _break(self, request: web.Request) -> web.Response:
+        """`{"service": name or left out, "faults": {field: value}}`, as `faults.py` has them."""
+        order = await _order(request)
+        service, wanted = order.get("service"), order.get("faults")
+        if service not in (None, *self.fleet.services) or not isinstance(wanted, dict):
+            raise web.HTTPBadRequest(text='an order is {"service": a service with workers, "faults": {name: value}}')
+        try:
+            self.fleet.break_by(service, wanted)
+        except ValueError as error:
+            raise web.HTTPBadRequest(text=str(error)) from None
+        return web.json_response({"broken": wanted})
+
+    async def _plant(self, request: web.Request) -> web.Response:
+        """`{"service", "level", "message"}`: a line that is not dropped for the rate."""
+        order = await _order(request)
+        service, level, message = (str(order.get(key, "")) for key in ("service", "level", "message"))
+        if service not in self.fleet.logs or level not in LEVELS or not 0 < len(message) <= LONGEST_LINE:
+            raise web.HTTPBadRequest(text='a line is {"service": name, "level": level, "message": text}')
+        self.fleet.logs[service].event(level, message)
+        return web.json_response({"written": message})
+
     def _service(self, query: Mapping[str, str]) -> str | None:
         name = query.get("service") or None
         if name and name not in self.fleet.names:
@@ -153,14 +177,19 @@ def _limit(query: Mapping[str, str]) -> int:
     return int(text)
 
 
-async def _signature(request: web.Request) -> tuple[str, str]:
-    """Author and reason from the optional JSON body {"author": ..., "reason": ...}."""
+async def _order(request: web.Request) -> dict[str, Any]:
     try:
         body = json.loads(await request.read() or b"{}")
     except ValueError:
         body = None
     if not isinstance(body, dict):
         raise web.HTTPBadRequest(text='the body must be empty or a JSON object like {"author": "ada", "reason": "…"}')
+    return body
+
+
+async def _signature(request: web.Request) -> tuple[str, str]:
+    """Author and reason from the optional JSON body {"author": ..., "reason": ...}."""
+    body = await _order(request)
     author, reason = body.get("author") or "unknown", body.get("reason") or ""
     return str(author)[:LONGEST_TEXT], str(reason)[:LONGEST_TEXT]
 

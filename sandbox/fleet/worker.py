@@ -32,6 +32,7 @@ class Worker:
         self.database = database
         self.measurements = measurements
         self.killed = False
+        self.leaked_mib = 0.0
         self._served = 0
         self._thread_free_at = 0.0
         self._deadlines: set[asyncio.Timeout] = set()
@@ -90,7 +91,7 @@ class Worker:
     def memory_mib(self) -> float:
         """Resident memory: the idle process, a cache that warms up, requests in flight, a leak."""
         cache = MEMORY_CACHE_MIB * (1 - math.exp(-self._served / CACHE_WARM_AFTER))
-        leaked = self.release.leak_mib * self._served
+        leaked = self.release.leak_mib * self._served + self.leaked_mib
         return MEMORY_IDLE_MIB + cache + MEMORY_PER_REQUEST_MIB * self.in_flight + leaked
 
     async def _is_live(self) -> bool:

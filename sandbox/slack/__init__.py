@@ -53,6 +53,9 @@ Control API (JSON, no token):
     POST /sandbox/streams/stop {channel, ts, user}       somebody stops a stream
     POST /sandbox/clock     {rate?, ack_within?}         the clock of limits and streams, and the patience for an ack
     POST /sandbox/scopes    {without: [scope]}           the app lacks scopes that its manifest asks for
+    POST /sandbox/people    {user, deleted?, guest?}     an account is deactivated, or becomes a guest's
+    POST /sandbox/usergroups {usergroup, users}          who is in a user group from now on
+    POST /sandbox/envelopes {payload} -> {delivered}     an interaction as Slack would never send it
 
 A wrong order is answered with 400 or 409 and {error}.
 """

@@ -65,6 +65,9 @@ class Control:
             "streams": self.streams,
             "streams/stop": self.stop_stream,
             "scopes": self.take_scopes,
+            "people": self.change_person,
+            "usergroups": self.change_group,
+            "envelopes": self.forge,
         }
         return [
             *(web.get(f"/sandbox/{path}", _reading(read)) for path, read in reads.items()),
@@ -224,6 +227,23 @@ class Control:
         without = set(order.get("without", []))
         self.it.world.scopes = tuple(scope for scope in granted() if scope not in without)
         return {"scopes": self.it.world.scopes}
+
+    async def change_person(self, order: Json, _: web.Request) -> Json:
+        """Somebody's account is deactivated, or becomes a guest's; what they did just before still arrives."""
+        user = self.it.people.user(order.get("user"))
+        user.is_deleted = bool(order.get("deleted", user.is_deleted))
+        user.is_guest = bool(order.get("guest", user.is_guest))
+        return {"user": user.wire()}
+
+    async def change_group(self, order: Json, _: web.Request) -> Json:
+        """A user group has these members from now on."""
+        members = [self.it.people.user(user).id for user in order.get("users", [])]
+        self.it.world.usergroups[str(order.get("usergroup"))] = members
+        return {"users": members}
+
+    async def forge(self, order: Json, _: web.Request) -> Json:
+        """An interaction arrives that Slack would never send: the payload is delivered as it is."""
+        return {"delivered": await self.it.sockets.deliver_click(dict(order.get("payload", {})))}
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events from `Last-Event-ID` or `?after=` on."""

@@ -61,6 +61,12 @@ UNREACHABLE_MODEL = (
 
 IMAGE_TITLE_LIMIT = 150  # characters
 
+TURNING = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
+"""Characters that make people read a line in another order than it is written (Unicode Annex 9); left out of answers.
+
+Arabic and Hebrew need none of them.
+"""
+
 # Results that one of our own bounds caused, by the SDK's result subtype.
 LIMITS: Mapping[str, str] = {
     "error_max_turns": "I used all the steps I may take in one run (SRE_MAX_TURNS).",
@@ -146,6 +152,7 @@ class RunStream:
         self._block = ""
 
     def _write(self, text: str) -> TextDelta:
+        text = text.translate(TURNING)
         self._text += text
         return TextDelta(text)
 

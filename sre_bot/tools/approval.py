@@ -7,8 +7,10 @@ to its end, also when the client gives up waiting: half a change is worse than o
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sre_bot.errors import LedgerError, NotApproved
@@ -34,6 +36,12 @@ class Gate:
         self._database_url = database_url
         self._approvals: Approvals | None = None
         self._acts: set[asyncio.Task[Answer]] = set()
+        self._preparing: asyncio.Task[None] | None = None
+
+    def prepare(self) -> None:
+        """Get ready to look approvals up; returns at once. Whoever has just clicked would wait for the imports else."""
+        if self._database_url is not None and self._preparing is None:
+            self._preparing = asyncio.create_task(self._prepare(self._database_url))
 
     async def run(self, tool: Tool, arguments: Mapping[str, Any], tool_use_id: object) -> Answer:
         """Run a call, or answer why it was not run.
@@ -50,7 +58,8 @@ class Gate:
 
     async def close(self) -> None:
         """Wait for what was begun, then close the ledger."""
-        await asyncio.gather(*self._acts, return_exceptions=True)
+        begun = [*self._acts, *([self._preparing] if self._preparing else [])]
+        await asyncio.gather(*begun, return_exceptions=True)
         if self._approvals:
             await self._approvals.close()
 
@@ -68,6 +77,11 @@ class Gate:
         unchanged = {"expected_hash": approval.file_hash} if approval.file_hash else {}
         answer = await tool.call({**arguments, **unchanged}, approval.plan.sealed)
         return await _record(approvals, tool_use_id, answer)
+
+    async def _prepare(self, database_url: str) -> None:
+        await asyncio.to_thread(import_module, "sre_bot.incidents.approvals")
+        with contextlib.suppress(LedgerError):  # the call says so
+            self._open(database_url)
 
     def _open(self, database_url: str) -> "Approvals":
         if self._approvals is None:

@@ -13,6 +13,7 @@ from sre_bot.clients.loki import Loki
 from sre_bot.clients.pagerduty import PagerDuty
 from sre_bot.clients.prometheus import Prometheus
 from sre_bot.clients.redeployment import Redeployer
+from sre_bot.policy import OWN_SERVER
 from sre_bot.settings import ROOT, ToolSettings
 from sre_bot.tools.charts import Charts
 from sre_bot.tools.confluence import Postmortems
@@ -23,15 +24,16 @@ from sre_bot.tools.remediation import Remediation
 from sre_bot.tools.runbook_files import load_runbooks
 from sre_bot.tools.runbooks import Runbooks
 from sre_bot.tools.spec import Tool, ToolSpec, specs_of
+from sre_bot.tools.suspects import RootCauses
 
-SERVER_NAME = "sre"
+SERVER_NAME = OWN_SERVER
 
 _INSTRUCTIONS_LIMIT = 500  # characters; every conversation carries them
 
 
 def describe_tools(settings: ToolSettings | None = None) -> tuple[ToolSpec, ...]:
     """The tools that `settings` allow, or all; nothing is connected, no file is read."""
-    groups: list[type] = [Observability, Charts, Runbooks, Remediation]
+    groups: list[type] = [Observability, RootCauses, Charts, Runbooks, Remediation]
     if settings is None or settings.fleet or settings.loki:
         groups.append(Logs)
     if settings is None or settings.fleet or settings.deployments:
@@ -68,6 +70,7 @@ async def open_tools(settings: ToolSettings, *, changes: bool) -> AsyncIterator[
             clients.push_async_callback(deployments.aclose)
         groups: list[object] = [
             Observability(catalog, prometheus, prometheus, routing),
+            RootCauses(catalog, prometheus),
             Charts(catalog, prometheus, deployments),
             Runbooks(catalog, prometheus, runbooks, changes=changes),
             _remediation(settings, catalog),
