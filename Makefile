@@ -13,7 +13,7 @@ setup: .venv/.runtime prometheus ## what running needs: .venv with the locked de
 demo: .venv/.runtime prometheus alertmanager ## break a simulated fleet, watch the bot find out why, and approve the fix
 	@$(PY) -m sandbox $(ARGS)
 
-test: .venv/.development prometheus alertmanager postgres compose ## the whole test suite, on real processes
+test: .venv/.development prometheus alertmanager postgres compose chromium ## the whole test suite, on real processes
 	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/.development prometheus ## lint, types, layers, Prometheus configuration, tables of README.md
@@ -43,7 +43,7 @@ lock: .venv/.development ## pin the newest allowed dependencies, with hashes and
 clean: ## remove what the sandbox and the tools left
 	@rm -rf var .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: prometheus alertmanager postgres compose
+.PHONY: prometheus alertmanager postgres compose chromium
 prometheus:
 	@scripts/ensure_prometheus.sh
 
@@ -55,6 +55,9 @@ postgres:
 
 compose:
 	@scripts/ensure_compose.sh
+
+chromium:
+	@scripts/ensure_chromium.sh
 
 .venv/.runtime: requirements.txt
 	@scripts/ensure_venv.sh requirements.txt

@@ -1,4 +1,6 @@
-"""The demo: a fleet breaks, somebody asks the bot, and the thread is printed live, down to the proof that it recovered.
+"""The demo: a fleet breaks, somebody asks the bot, a person approves, and figures prove that it recovered.
+
+It is printed live, and without --once a page in the browser shows it all, where the person clicks.
 
 Everything but Slack, PagerDuty, Confluence, the fleet and (without a key) the model is what production runs. With
 ANTHROPIC_API_KEY set, the real model investigates.
@@ -11,11 +13,12 @@ import shutil
 import signal
 import sys
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+from sandbox import page
 from sandbox.processes import NotReady
 from sandbox.stack import QUICKLY, Stack, real_model_environment
-from sandbox.stories import BROKEN as BROKEN
 from sandbox.stories import FALSE_ALARM, POOL, STORIES, Story
 from sandbox.surroundings import ADA
 from sandbox.terminal import Telling
@@ -25,12 +28,7 @@ HELP_TYPING = "What you type here, Ada says in the thread: `approve 1`, `why?`, 
 
 def main() -> int:
     """Run the demo; with --once the exit status is 0 only if the root cause was found and the fleet recovered."""
-    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--once", action="store_true", help="Ada approves what is proposed; end after the verdict")
-    parser.add_argument("--story", choices=sorted(STORIES), default=POOL.name, help="what breaks (default: pool)")
-    parser.add_argument("--healthy", action="store_true", help=f"the same as --story {FALSE_ALARM.name}")
-    parser.add_argument("--page", action="store_true", help="PagerDuty pages the bot, and nobody mentions it")
-    arguments = parser.parse_args()
+    arguments = command_line().parse_args()
     story = FALSE_ALARM if arguments.healthy else STORIES[arguments.story]
     folder = Path(tempfile.mkdtemp(prefix="sre-bot-demo-"))
     try:
@@ -40,6 +38,16 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def command_line() -> argparse.ArgumentParser:
+    """What may be asked of it."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="Ada approves what is proposed; end after the verdict")
+    parser.add_argument("--story", choices=sorted(STORIES), default=POOL.name, help="what breaks (default: pool)")
+    parser.add_argument("--healthy", action="store_true", help=f"the same as --story {FALSE_ALARM.name}")
+    parser.add_argument("--page", action="store_true", help="PagerDuty pages the bot, and nobody mentions it")
+    return parser
 
 
 class Demo:
@@ -69,15 +77,21 @@ class Demo:
             f"The fleet and the stand-ins are simulated; the rest is real. Model: {model}.",
             flush=True,
         )
-        parts = Stack(self.folder, real_model=self._model, bot_settings=QUICKLY, paged=True, approvers=(ADA,))
-        async with parts as stack:
+        stack = Stack(self.folder, real_model=self._model, bot_settings=QUICKLY, paged=True, approvers=(ADA,))
+        async with AsyncExitStack() as running:
+            url = ""
+            if not self._once:
+                name = self._model.get("SRE_MODEL", "Claude") if self._model else ""
+                url = await running.enter_async_context(page.show(stack, model=name, approvers=("Ada",)))
+                print(f"\n  Open {url}\n", flush=True)
+            await running.enter_async_context(stack)
             addresses = f"fleet {stack.fleet.found} · Prometheus {stack.prometheus.found}"
             print(f"  {addresses} · Slack stand-in {stack.slack.found}")
             telling = await self._begin(stack)
             found = bool(self._story.cause.search(await telling.follow()))
             if self._once:
                 return await self._end(telling, found=found)
-            print(f"\nEverything stays up; edit {stack.env_file} and redeploy with")
+            print(f"\nEverything stays up, and the page too: {url}\nOr edit {stack.env_file} and redeploy with")
             print(f"  curl -X POST {stack.fleet.found}/redeploy/api-server\nCtrl-C ends it all.")
             await _go_on(telling, stopping)
             return 0

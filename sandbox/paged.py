@@ -16,10 +16,7 @@ import aiohttp
 
 from sandbox.ports import free_port
 from sandbox.processes import Child
-from sandbox.surroundings import LISTENS as LISTENS
-from sandbox.surroundings import LOOK_EVERY, ROOT, Surroundings
-from sandbox.surroundings import RETRIES as RETRIES
-from sandbox.surroundings import SECRET as SECRET
+from sandbox.surroundings import LOOK_EVERY, ROOT, SECRET, Surroundings
 
 ANSWER = "**Root cause:** the connection pool is too small. Raise DB_POOL_SIZE."
 ASKED_BY_ITSELF = "asked by the bot itself"
@@ -120,9 +117,9 @@ class Paged(Surroundings):
         self._clock_rate = clock_rate
         self._settings = dict(settings or {})
 
-    def make_bot(self, name: str = "bot") -> Bot:
-        """A bot that is not started yet; it ends with the rest."""
-        bot = Bot(name, self.folder, self._environment(), self.http)
+    def make_bot(self, name: str = "bot", **settings: str) -> Bot:
+        """A bot that is not started yet, with more variables where some are given; it ends with the rest."""
+        bot = Bot(name, self.folder, self._environment() | settings, self.http)
 
         async def stop() -> None:
             if bot.lives:

@@ -7,20 +7,22 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sre_bot.agent.approvals import Seal
+from sre_bot.agent.exhibits import Keeper
 from sre_bot.agent.options import AgentOptions, tool_process
 from sre_bot.agent.pool import SessionPool
 from sre_bot.agent.records import Name, Recorder
+from sre_bot.agent.stream import Describe
 from sre_bot.agent.tool_process import ToolProcess
 from sre_bot.catalog import Catalog
 from sre_bot.clients.env_files import EnvFiles
 from sre_bot.clients.prometheus import Prometheus
 from sre_bot.errors import CatalogError
 from sre_bot.incidents.ledger import Ledger
-from sre_bot.policy import Policy, load_policy
+from sre_bot.policy import Policy, load_policy, problem_of_server
 from sre_bot.settings import Settings
 from sre_bot.tools.offer import SERVER_NAME, describe_tools
 from sre_bot.tools.planning import Planner
-from sre_bot.tools.spec import Access, ToolSpec
+from sre_bot.tools.spec import Access, ToolSpec, shorten
 from sre_bot.workflows.approvals import ACT, Electorate, Proposals
 from sre_bot.workflows.budgets import Budgets
 from sre_bot.workflows.cases import CaseWork
@@ -29,6 +31,7 @@ from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.intake import Intake
 from sre_bot.workflows.lease import Lease
+from sre_bot.workflows.past import Library, PastIncidents
 from sre_bot.workflows.people import Attachments, Board, People, ProposalBoard
 from sre_bot.workflows.recovery import Recovery
 from sre_bot.workflows.retention import Retention
@@ -38,6 +41,7 @@ from sre_bot.workflows.turns import Turns
 from sre_bot.workflows.verdict_chart import VerdictChart
 from sre_bot.workflows.verification import Verifier
 
+NAME_LIMIT = 100  # characters of the name of a tool that is not ours
 FURTHER = "mcp.json"
 """Further MCP servers, in the standard shape, in SRE_CONFIG_DIR."""
 
@@ -49,6 +53,7 @@ class AgentParts:
     pool: SessionPool
     seal: Seal
     planner: Planner
+    describe: Describe
     policy: Policy
     hand: ToolProcess
 
@@ -78,9 +83,15 @@ def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger, name: N
     free = _free(specs, policy)
     planner = Planner(specs, catalog, EnvFiles(settings.tools.remediation.env_dir or config_dir))
     seal = Seal(ledger, planner, policy, frozenset(writing), free, Recorder(ledger, name))
-    options = AgentOptions(settings, sorted(free), ledger.transcripts, seal, load_further_servers(config_dir))
-    pool = SessionPool(options, settings.run, settings.house, lambda name, given: _describe(specs, name, given))
-    return AgentParts(pool, seal, planner, policy, ToolProcess(tool_process(settings.tools, settings.database_url)))
+    keeper = Keeper(ledger.exhibits)
+    options = AgentOptions(settings, sorted(free), ledger.transcripts, seal, load_further_servers(config_dir), keeper)
+
+    def describe(name: str, given: Mapping[str, Any]) -> str:
+        return _describe(specs, name, given)
+
+    pool = SessionPool(options, settings.run, settings.house, describe)
+    hand = ToolProcess(tool_process(settings.tools, settings.database_url))
+    return AgentParts(pool, seal, planner, describe, policy, hand)
 
 
 @dataclass(frozen=True)
@@ -122,6 +133,7 @@ def assemble_flows(
     metrics: Prometheus,
     sources: frozenset[str],
     place: Place,
+    library: Library | None = None,
 ) -> Flows:
     """Build the workflows and tell each of the others that it needs.
 
@@ -137,6 +149,7 @@ def assemble_flows(
         metrics: answers PromQL, for the check after a change.
         sources: whom the buttons of a card can reach: `pd`, `am`.
         place: who this process is.
+        library: has post-mortems beside those that the bot published; None where there is none.
     """
     around = Circumstances(
         replica=place.replica,
@@ -144,6 +157,9 @@ def assemble_flows(
         concurrent=settings.run.concurrent,
         in_all=settings.run.concurrent_in_all,
         budgets=Budgets(ledger.runs, settings.incidents),
+        services=tuple(catalog.services),
+        describe=agent.describe,
+        past=PastIncidents(ledger, tuple(catalog.services), library).recall,
     )
     turns = Turns(ledger, agent.pool, people, around)
     engine = Engine(settings.database_url, place.replica)
@@ -207,7 +223,7 @@ def load_further_servers(config_dir: Path) -> Mapping[str, Any]:
     """The servers of mcp.json, by name; nothing where there is no such file.
 
     Raises:
-        CatalogError: it is not of the standard shape, or names the bot's own server.
+        CatalogError: it is not of the standard shape, or a name could be taken for another server's.
     """
     path = config_dir / FURTHER
     if not path.exists():
@@ -220,8 +236,8 @@ def load_further_servers(config_dir: Path) -> Mapping[str, Any]:
         raise CatalogError(
             f'{path}: must be {{"mcpServers": {{"name": {{"command": …}}}}}} ({type(error).__name__}: {error}).'
         ) from error
-    if SERVER_NAME in servers:
-        raise CatalogError(f"{path}: {SERVER_NAME!r} is the bot's own server and is always there.")
+    if problems := [f"{path}: {problem}" for name in servers if (problem := problem_of_server(name))]:
+        raise CatalogError("\n".join(problems))
     return dict(servers)
 
 
@@ -234,4 +250,4 @@ def _free(specs: Mapping[str, ToolSpec], policy: Policy) -> frozenset[str]:
 def _describe(specs: Mapping[str, ToolSpec], name: str, arguments: Mapping[str, Any]) -> str:
     """The line that people read for a call: the tool's own words, or its name for one that we do not know."""
     spec = specs.get(name.removeprefix(f"mcp__{SERVER_NAME}__"))
-    return spec.describe_call(arguments) if spec else f"`{name}`"
+    return spec.describe_call(arguments) if spec else f"`{shorten(name, NAME_LIMIT).replace('`', '')}`"

@@ -3,6 +3,7 @@
 Hints of other MCP servers about their own tools are not read: a server that lies about itself would open its own gate.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sre_bot.errors import CatalogError
 
 FILE = "policy.yaml"
+OWN_SERVER = "sre"
+"""The name of our MCP server, which no other may have."""
+
+_SERVER = re.compile(r"[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*")
 
 
 class ApprovalPolicy(BaseModel):
@@ -78,7 +83,18 @@ def _problems(policy: Policy, tools: Mapping[str, bool]) -> Iterator[str]:
                 f"writes. May be listed: {', '.join(sorted(each for each, may in tools.items() if may))}."
             )
     for name in policy.read_only:
-        if "__" in name:  # mcp__a__b__c is c of a__b, or b__c of a
-            yield f"read_only: {name!r}: a server's name may not hold two underscores."
-    if "sre" in policy.read_only:
-        yield "read_only: 'sre' is the bot's own server; which of its tools read is known."
+        if problem := problem_of_server(name):
+            yield f"read_only: {problem}"
+
+
+def problem_of_server(name: str) -> str:
+    """Why another MCP server may not be called this; empty where it may.
+
+    Claude Code writes a tool as mcp__SERVER__TOOL and puts an underscore for what it does not take, so that two names
+    could become one: mcp__a__b__c is c of a__b, or b__c of a. And people read these names beside those of our tools.
+    """
+    if name.casefold() == OWN_SERVER:
+        return f"{name!r} is the bot's own server, which is always there; which of its tools read is known."
+    if not _SERVER.fullmatch(name):
+        return f"{name!r}: a server's name is letters a to z and digits, with single - or _ between them."
+    return ""

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,12 +15,15 @@ import pytest_asyncio
 from sandbox import postgres as postgresql
 from sandbox.postgres import Postgres
 from sandbox.processes import Child
+from sre_bot.agent.exhibits import Keeper
 from sre_bot.agent.options import AgentOptions
 from sre_bot.agent.pool import SessionPool
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.settings import ROOT, load_settings
 
-READ_TOOLS = tuple(f"mcp__sre__{name}" for name in ("get_service_health", "get_logs", "plot_metrics"))
+READ_TOOLS = tuple(
+    f"mcp__sre__{name}" for name in ("get_service_health", "get_logs", "plot_metrics", "read_service_config")
+)
 
 
 class Model:
@@ -102,9 +106,16 @@ class Slack:
 @pytest_asyncio.fixture
 async def slack(tmp_path: Path) -> AsyncIterator[Slack]:
     """A stand-in of its own for each test; at its end nothing may be amiss in what the bot sent."""
-    command = [sys.executable, "-m", "sandbox.slack"]
+    async with running_slack(tmp_path) as stand_in:
+        yield stand_in
+
+
+@asynccontextmanager
+async def running_slack(folder: Path, *arguments: str) -> AsyncIterator[Slack]:
+    """A stand-in until the block ends, which fails where anything is amiss in what the bot sent."""
+    command = [sys.executable, "-m", "sandbox.slack", *arguments]
     child = await Child.start(
-        "slack", command, ready=r"listening on (http://\S+)", log_dir=tmp_path, env={"PYTHONPATH": str(ROOT)}
+        "slack", command, ready=r"listening on (http://\S+)", log_dir=folder, env={"PYTHONPATH": str(ROOT)}
     )
     async with aiohttp.ClientSession() as http:
         async with http.get(f"{child.found}/sandbox/world") as answer:
@@ -201,7 +212,7 @@ async def make_pool(model: Model, ledger: Ledger, tmp_path: Path) -> AsyncIterat
                 **overrides,
             }
         )
-        options = AgentOptions(settings, READ_TOOLS, ledger.transcripts)
+        options = AgentOptions(settings, READ_TOOLS, ledger.transcripts, keeper=Keeper(ledger.exhibits))
         pool = SessionPool(options, settings.run, settings.house, lambda name, _arguments: f"calling {name}")
         pools.append(pool)
         return pool

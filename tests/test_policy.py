@@ -1,11 +1,13 @@
 """policy.yaml: what it does not say is gated, and what would open the gate of a change is refused."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 
+from sre_bot.assembly import FURTHER, load_further_servers
 from sre_bot.errors import CatalogError
 from sre_bot.policy import FILE, Policy, load_policy
 from sre_bot.settings import ROOT
@@ -67,6 +69,10 @@ def test_tools_of_other_servers_are_named_as_claude_code_names_them(tmp_path: Pa
         "approval: {expires: 5}",
         "approve: {}",
         "read_only: {sre: [update_service_config]}",
+        "read_only: {SRE: [get_logs]}",
+        "read_only: {sre__x: [get_logs]}",
+        "read_only: {mcp__sre: [get_logs]}",
+        "read_only: {'': [get_logs]}",
         "read_only: {github: get_issue}",
         "read_only: [github]",
         "- approval",
@@ -79,6 +85,23 @@ def test_tools_of_other_servers_are_named_as_claude_code_names_them(tmp_path: Pa
 def test_what_cannot_be_meant_is_refused_and_the_file_named(tmp_path: Path, text: str):
     with pytest.raises(CatalogError, match=r"policy\.yaml"):
         read(tmp_path, text)
+
+
+NAMES = ["sre", "SRE", "sre ", "sre_", "mcp__sre__get_logs", "a__b", "git hub", "s.re", "\u0455re", "sre\u200b", ""]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_server_cannot_be_called_what_could_be_taken_for_ours_or_for_a_third(tmp_path: Path, name: str):
+    servers = {"github": {"command": "x"}, name: {"command": "y"}}
+    (tmp_path / FURTHER).write_text(json.dumps({"mcpServers": servers}))
+    with pytest.raises(CatalogError, match=r"mcp\.json"):
+        load_further_servers(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["github", "GitHub", "git-hub", "git_hub", "k8s", "sre2", "my-sre"])
+def test_any_other_name_is_a_servers(tmp_path: Path, name: str):
+    (tmp_path / FURTHER).write_text(json.dumps({"mcpServers": {name: {"command": "x"}}}))
+    assert set(load_further_servers(tmp_path)) == {name}
 
 
 def test_a_file_that_is_no_text_or_no_file_is_refused(tmp_path: Path):

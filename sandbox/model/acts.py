@@ -11,9 +11,9 @@ from typing import Any
 
 from .conversation import Conversation, Exchange, Result
 from .diagnosis import Diagnosis
-from .evidence import bullets, evidence, main_figures, quote, setting
+from .evidence import bullets, evidence, main_figures, quote, setting, without_ids
 from .readings import Change, first_line
-from .wishes import VERDICT
+from .wishes import ROLLED_BACK, VERDICT
 
 CHANGES = ("update_service_config", "redeploy_service")
 GATED = (*CHANGES, "pagerduty_create_incident", "pagerduty_update_incident", "confluence_create_postmortem")
@@ -34,6 +34,12 @@ def decided(exchange: Exchange) -> Result | None:
 def proposed_before(conversation: Conversation) -> bool:
     """Whether a change was proposed in this conversation already."""
     return any(result.tool in CHANGES for exchange in conversation.exchanges for result in exchange.results)
+
+
+def carried_out(conversation: Conversation) -> bool:
+    """Whether a change that was proposed in this conversation was made."""
+    results = (result for exchange in conversation.exchanges for result in exchange.results if result.tool in CHANGES)
+    return any(not result.failed and not REJECTED.search(result.text) for result in results)
 
 
 def to_undo(found: Diagnosis) -> Change | None:
@@ -57,7 +63,7 @@ def page(found: Diagnosis) -> Arguments:
     cause = f"Cause: {setting(found.cause.change)} at {found.cause.change.time}." if found.cause else "Cause: unknown."
     return {
         "title": quote(what, LONGEST_TITLE),
-        "details": "\n".join([cause, bullets(evidence(found))]),
+        "details": without_ids("\n".join([cause, bullets(evidence(found))])),
         "urgency": "high",
     }
 
@@ -100,6 +106,14 @@ def judged(question: str, incident: str) -> str:
     if found["verdict"] == "NOT RECOVERED":
         return f"**NOT RECOVERED** after {which}: {why}. Ask “is it still happening?” and I look at every figure again."
     return f"**INCONCLUSIVE** after {which}: {why}. That is no recovery; ask “is it still happening?” in a minute."
+
+
+def rolled_back(question: str) -> str:
+    """What is said when a person has taken a change back by the button, without the conversation."""
+    found = ROLLED_BACK.search(question)
+    if not found:
+        return "A rollback was decided; the card says what became of it."
+    return f"Proposal #{found['number']} was rolled back, and that {found['state']}: {quote(found['became'], 240)}"
 
 
 def _offer(question: str, incident: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .acts import after, decided, judged, page, proposed_before, to_undo, undo
+from .acts import after, carried_out, decided, judged, page, proposed_before, rolled_back, to_undo, undo
 from .answers import full, no_tools
 from .closing import incident_of, only_resolve, postmortem
 from .conversation import Conversation, Exchange
@@ -51,6 +51,8 @@ def _decide(conversation: Conversation) -> Turn:
     wanted = wish(exchange.question)
     if wanted == "verdict":
         return _say(judged(exchange.question, incident_of(conversation)))
+    if wanted == "rolled back":
+        return _say(rolled_back(exchange.question))
     if "get_service_health" not in conversation.offered:
         return _say(no_tools())
     before = _known(conversation.earlier)
@@ -71,7 +73,7 @@ def _investigate(conversation: Conversation, before: Diagnosis | None, *, again:
             return turn
     found = diagnose(exchange.results)
     if before and _comparable(found, before):
-        return _say(compared(found, before))
+        return _say(compared(found, before, changed=carried_out(conversation)))
     change = to_undo(found) if again or not proposed_before(conversation) else None
     if change and (tool := conversation.offered.get("update_service_config")):
         return Turn((Say(full(found, change)), Call(tool, undo(change))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import asdict, dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from .conversation import user_texts
@@ -17,8 +18,8 @@ KEPT = 2_000  # requests; a test suite or a day of the demo
 class Seen:
     """One request to `/v1/messages`. `outcome`: pending, completed, refused, client_gone or the fault's kind.
 
-    `last_result` is the text of the newest tool result, as the model reads it. `images` are the media types
-    of the pictures inside tool results.
+    `last_result` is the text of the newest tool result, as the model reads it, and `results` are those since
+    its last turn. `images` are the media types of the pictures inside tool results.
     """
 
     time: float
@@ -29,6 +30,7 @@ class Seen:
     tools: list[str] = field(default_factory=list)
     last_user_text: str = ""
     last_result: str = ""
+    results: list[str] = field(default_factory=list)
     system_chars: int = 0
     session: str = ""
     stream: bool = False
@@ -51,6 +53,11 @@ class Seen:
         ]
         said = [part["text"] for part in parts if part["type"] == "text"]
         self.last_result = said[-1][:RESULT_KEPT] if said else ""
+        unread = takewhile(lambda message: message["role"] != "assistant", reversed(body["messages"]))
+        blocks = [block for message in unread for block in blocks_of(message["content"])]
+        newest = [block for block in blocks if block["type"] == "tool_result"]
+        texts_of = (part.get("text", "") for block in newest for part in blocks_of(block.get("content")))
+        self.results = [text[:RESULT_KEPT] for text in texts_of]
         self.images = [part["source"]["media_type"] for part in parts if part["type"] == "image"]
 
 

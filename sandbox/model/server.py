@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from . import obedient
 from .conversation import read_conversation, user_texts
 from .delivery import Delivery, Pace, reset
 from .faults import Fault, Faults
@@ -85,7 +86,7 @@ class ModelServer:
         fault = self.faults.take(text)
         if fault and (fault.early or not body.get("stream")):
             return await _fail_early(request, fault, seen)
-        turn = self.scripts.peek(text) or next_turn(read_conversation(body))
+        turn = self._next(text, body)
         delivery = Delivery(request, turn, body["model"], _input_tokens(body), _headers(), self.pace)
         if fault:
             seen.outcome = fault.kind
@@ -94,6 +95,11 @@ class ModelServer:
         response = await (delivery.streamed() if body.get("stream") else delivery.whole())
         seen.outcome = "completed"
         return response
+
+    def _next(self, text: str, body: dict[str, Any]) -> Turn:
+        if self.scripts.obeys(text):
+            return obedient.next_turn(read_conversation(body))
+        return self.scripts.peek(text) or next_turn(read_conversation(body))
 
     def _advance(self, text: str, turn: Turn) -> None:
         if self.scripts.peek(text) is turn:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Wish = Literal["verdict", "page", "close", "fix", "recall", "look"]
+Wish = Literal["verdict", "rolled back", "page", "close", "fix", "recall", "look"]
 
 QUOTED = re.compile(r"<(quoted-\w+)[^>]*>.*?</\1>", re.DOTALL)
 HEADER = re.compile(r"\[[^\]]*\]|<[^>]*>")
 VERDICT = re.compile(r"^Code has compared the figures before and after proposal #(?P<number>\d+)", re.MULTILINE)
+ROLLED_BACK = re.compile(
+    r"^A person decided to roll back proposal #(?P<number>\d+)\b.*?\bIt is (?P<state>\w+): (?P<became>.*)", re.MULTILINE
+)
 PAGE = re.compile(r"\b(?:page|call|wake|alert)\b.*\bon-?\s?call\b", re.IGNORECASE | re.DOTALL)
 CLOSE = re.compile(r"\b(?:close (?:this |it |the )?(?:incident )?out|post-?mortem)\b", re.IGNORECASE)
 FIX = re.compile(
@@ -30,6 +33,8 @@ def wish(question: str) -> Wish:
     """What is asked for; `look` where it is to look into something."""
     if VERDICT.search(question):
         return "verdict"
+    if ROLLED_BACK.search(question):
+        return "rolled back"
     words = HEADER.sub(" ", QUOTED.sub(" ", question))
     if CLOSE.search(words):
         return "close"

@@ -52,10 +52,16 @@ class Clicks:
         self._urls: dict[str, ResponseUrl] = {}
 
     async def click(
-        self, base_url: str, channel: Channel, message: Message, user: User, action_id: str, value: str | None
+        self,
+        base_url: str,
+        channel: Channel,
+        message: Message,
+        user: User,
+        action_id: str,
+        value: str | list[str] | None,
     ) -> bool:
         """Send one `block_actions`; False when no socket was there to take it."""
-        action = _action(message, action_id, value)
+        action = _action(message.blocks, f"message {message.ts}", action_id, value)
         key = secrets.token_urlsafe(12)
         self._urls[key] = ResponseUrl(channel.id, message.ts, user.id, self.clock.now() + RESPONSE_LIVES)
         payload: Json = {
@@ -79,29 +85,49 @@ class Clicks:
         )
         return await self.workspace.sockets.deliver_click(payload)
 
+    async def use_home(self, user: User, action_id: str, value: str | list[str] | None) -> bool:
+        """Send the `block_actions` of a control on somebody's App Home."""
+        view = self.workspace.world.homes.get(user.id)
+        if view is None:
+            raise CannotClick(f"no Home is published for {user.mention}")
+        action = _action(view["blocks"], "the Home", action_id, value)
+        payload: Json = {
+            **_about_view("block_actions", user, view),
+            "container": {"type": "view", "view_id": view["id"]},
+            "trigger_id": self.workspace.triggers.issue(user.id),
+            "actions": [{**action, "action_ts": self.workspace.world.next_ts()}],
+        }
+        return await self.workspace.sockets.deliver_click(payload)
+
     async def submit(self, user: User, given: Json) -> bool:
         """Send the `view_submission` of the modal that is open for a person; it closes."""
-        opened = [view for view in self.workspace.world.modals if view["user"] == user.id]
-        if not opened:
-            raise CannotClick(f"no modal is open for {user.mention}")
-        view = opened[-1]
-        self.workspace.world.modals.remove(view)
+        view = self._opened(user)
         values = {block["block_id"]: _filled(block, given) for block in view["blocks"] if block["type"] == "input"}
         if unknown := given.keys() - values.keys():
             raise CannotClick(f"the modal has no input {', '.join(sorted(unknown))}")
+        self.workspace.world.modals.remove(view)
         payload: Json = {
-            "type": "view_submission",
-            "team": {"id": TEAM_ID, "domain": "sandbox"},
-            "user": {"id": user.id, "username": user.mention.lower(), "name": user.mention, "team_id": user.team},
-            "api_app_id": APP_ID,
-            "token": "sandbox-verification",
+            **_about_view("view_submission", user, {**view, "state": {"values": values}}),
             "trigger_id": self.workspace.triggers.issue(user.id),
-            "view": {**{name: part for name, part in view.items() if name != "user"}, "state": {"values": values}},
             "response_urls": [],
-            "is_enterprise_install": False,
-            "enterprise": None,
         }
         return await self.workspace.sockets.deliver_click(payload)
+
+    async def close(self, user: User) -> bool:
+        """Close the modal that is open for a person; the app hears of it where it asked to (`notify_on_close`)."""
+        view = self._opened(user)
+        self.workspace.world.modals.remove(view)
+        if not view.get("notify_on_close"):
+            return False
+        closed = {**view, "state": {"values": {}}}
+        payload = {**_about_view("view_closed", user, closed), "is_cleared": False}
+        return await self.workspace.sockets.deliver_click(payload)
+
+    def _opened(self, user: User) -> Json:
+        opened = [view for view in self.workspace.world.modals if view["user"] == user.id]
+        if not opened:
+            raise CannotClick(f"no modal is open for {user.mention}")
+        return opened[-1]
 
     async def respond(self, request: web.Request) -> web.Response:
         """`POST /actions/<team>/<key>`: the response_url."""
@@ -145,15 +171,41 @@ class Clicks:
             self.workspace.post_ephemeral(answer)
 
 
+def _about_view(kind: str, user: User, view: Json) -> Json:
+    """What the payloads about a view have in common."""
+    return {
+        "type": kind,
+        "team": {"id": TEAM_ID, "domain": "sandbox"},
+        "user": {"id": user.id, "username": user.mention.lower(), "name": user.mention, "team_id": user.team},
+        "api_app_id": APP_ID,
+        "token": "sandbox-verification",
+        "view": {name: part for name, part in view.items() if name != "user"},
+        "is_enterprise_install": False,
+        "enterprise": None,
+    }
+
+
 def _filled(block: Json, given: Json) -> Json:
     """What an input holds when its modal is submitted; an optional one that was left empty is null."""
-    element = block["element"]
-    text = given.get(block["block_id"])
-    if text is None and not block.get("optional"):
+    element, value = block["element"], given.get(block["block_id"])
+    if not value and not block.get("optional"):
         raise CannotClick(f"the input {block['block_id']} has to be filled in")
-    if text is not None and len(text) > element.get("max_length", 3_000):
-        raise CannotClick(f"the input {block['block_id']} takes {element['max_length']} characters")
-    return {element["action_id"]: {"type": element["type"], "value": text}}
+    if element["type"] == "plain_text_input":
+        if value is not None and len(value) > element.get("max_length", 3_000):
+            raise CannotClick(f"the input {block['block_id']} takes {element['max_length']} characters")
+        return {element["action_id"]: {"type": element["type"], "value": value or None}}
+    return {element["action_id"]: {"type": element["type"], **_chosen(element, value or None)}}
+
+
+def _chosen(element: Json, value: str | list[str] | None) -> Json:
+    """What a menu says was chosen: `value` is an option's value, several where it takes several, or a person's id."""
+    if element["type"] == "users_select":
+        return {"selected_user": value}
+    values = [value] if isinstance(value, str) else value or []
+    options = [option for option in element["options"] if option["value"] in values]
+    if element["type"] in ("checkboxes", "multi_static_select"):
+        return {"selected_options": options}
+    return {"selected_option": options[0] if options else None}
 
 
 def _container(message: Message, channel: Channel) -> Json:
@@ -167,33 +219,32 @@ def _container(message: Message, channel: Channel) -> Json:
     }
 
 
-def _controls(message: Message) -> Iterator[tuple[str, Json]]:
-    """Every control on a message with the block_id around it."""
-    for block in message.blocks:
+def _controls(blocks: list[Json]) -> Iterator[tuple[str, Json]]:
+    """Every control with the block_id around it."""
+    for block in blocks:
         for element in [*block.get("elements", []), block.get("accessory"), block.get("element")]:
             if isinstance(element, dict) and "action_id" in element:
-                yield block["block_id"], element
+                yield block.get("block_id", ""), element
 
 
-def _action(message: Message, action_id: str, value: str | None) -> Json:
+def _action(blocks: list[Json], where: str, action_id: str, value: str | list[str] | None) -> Json:
     """The one `actions` entry for a control, picked by action_id, and by `value` where that is not enough."""
     found = [
         (block_id, element)
-        for block_id, element in _controls(message)
-        if element["action_id"] == action_id and (value is None or value in _values(element))
+        for block_id, element in _controls(blocks)
+        if element["action_id"] == action_id and _fits(element, value)
     ]
     if len(found) != 1:
-        there = sorted({element["action_id"] for _, element in _controls(message)})
+        there = sorted({element["action_id"] for _, element in _controls(blocks)})
         raise CannotClick(
-            f"{len(found)} controls on message {message.ts} match action_id {action_id!r}"
+            f"{len(found)} controls on {where} match action_id {action_id!r}"
             f"{'' if value is None else f' and value {value!r}'}; there are: {there or 'none'}"
         )
     block_id, element = found[0]
     action = {"action_id": action_id, "block_id": block_id, "type": element["type"]}
-    if "options" in element:
-        option = next(o for o in element["options"] if value is None or o["value"] == value)
-        many = element["type"] in ("checkboxes", "multi_static_select")
-        return {**action, "selected_options": [option]} if many else {**action, "selected_option": option}
+    if "options" in element or element["type"] == "users_select":
+        first = element["options"][0]["value"] if "options" in element else None
+        return action | _chosen(element, first if value is None else value)
     if element["type"] == "feedback_buttons":
         buttons = [element[name] for name in ("positive_button", "negative_button")]
         picked = [button for button in buttons if button["value"] == value]
@@ -201,6 +252,13 @@ def _action(message: Message, action_id: str, value: str | None) -> Json:
             raise CannotClick(f"{action_id!r} is two buttons: say which by its value, {[b['value'] for b in buttons]}")
         return {**action, "text": picked[0]["text"], "value": value}
     return {**action, **{name: element[name] for name in ("text", "value", "style", "url") if name in element}}
+
+
+def _fits(element: Json, value: str | list[str] | None) -> bool:
+    """Whether a control can say this."""
+    if value is None or element["type"] == "users_select":
+        return True
+    return set([value] if isinstance(value, str) else value) <= set(_values(element))
 
 
 def _values(element: Json) -> list[str]:

@@ -5,6 +5,7 @@ Documented in the package's docstring. It needs no token: the process listens on
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -14,12 +15,12 @@ from aiohttp import web
 
 from sandbox.slack.clicks import CannotClick
 from sandbox.slack.faults import Fault
-from sandbox.slack.messages import as_people_see
+from sandbox.slack.messages import as_people_see, author_of
 from sandbox.slack.people import BadOrder
 from sandbox.slack.scopes import granted
 from sandbox.slack.sockets import REASONS
 from sandbox.slack.streams import StreamRules, refresh
-from sandbox.slack.world import APP_ID, APP_TOKEN, BOT_ID, BOT_TOKEN, BOT_USER, TEAM_ID, Message
+from sandbox.slack.world import APP_ID, APP_TOKEN, BOT_ID, BOT_TOKEN, BOT_USER, TEAM_ID, Message, User
 
 if TYPE_CHECKING:
     from sandbox.slack.app import StandIn
@@ -55,6 +56,7 @@ class Control:
             "reactions": self.react,
             "actions": self.click,
             "modals": self.submit,
+            "modals/close": self.close_modal,
             "home": self.open_home,
             "faults": self.fault,
             "outage": self.outage,
@@ -63,6 +65,9 @@ class Control:
             "streams": self.streams,
             "streams/stop": self.stop_stream,
             "scopes": self.take_scopes,
+            "people": self.change_person,
+            "usergroups": self.change_group,
+            "envelopes": self.forge,
         }
         return [
             *(web.get(f"/sandbox/{path}", _reading(read)) for path, read in reads.items()),
@@ -82,7 +87,10 @@ class Control:
             "usergroups": world.usergroups,
             "channels": {c.name: c.id for c in world.channels.values() if c.kind != "im"},
             "dms": {c.wire()["user"]: c.id for c in world.channels.values() if c.kind == "im"},
+            "people": [_person(user) for user in world.users.values()],
+            "conversations": [{**c.wire(), "members": c.members} for c in world.channels.values()],
             "sockets": self.it.sockets.count,
+            "feed": self.it.feed.last,
         }
 
     def thread(self, request: web.Request) -> Json:
@@ -103,7 +111,16 @@ class Control:
         channel = self.it.people.channel(request.query.get("channel"))
         top = [m for m in channel.messages.values() if not m.is_reply or m.subtype == "thread_broadcast"]
         unseen = [m for m in self.it.world.ephemerals if m.channel == channel.id and m.thread_ts is None]
-        return {"messages": self._seen(sorted([*top, *unseen], key=lambda message: message.ts))}
+        replies: dict[str, list[Json]] = {}
+        for message in channel.messages.values():
+            if message.is_reply:
+                by = {"ts": message.ts, "name": author_of(message, self.it.world)}
+                replies.setdefault(str(message.thread_ts), []).append(by)
+        return {
+            "messages": self._seen(sorted([*top, *unseen], key=lambda message: message.ts)),
+            "replies": replies,
+            "prompts": self.it.world.prompts.get((channel.id, "")),
+        }
 
     def calls(self, request: web.Request) -> Json:
         """Every API call, or those of one method."""
@@ -137,10 +154,15 @@ class Control:
 
     async def click(self, order: Json, request: web.Request) -> Json:
         """Somebody clicks."""
-        channel, message = self.it.people.message(order)
         user = self.it.people.user(order.get("user"))
-        if user.id not in channel.members:
-            raise BadOrder(f"{user.mention} is not in {channel.id} and cannot click there")
+        if order.get("view"):
+            used = self.it.clicks.use_home(user, str(order.get("action_id")), order.get("value"))
+            return {"delivered": await used}
+        channel, message = self.it.people.message(order)
+        if user.id not in channel.members or message.ephemeral_to not in (None, user.id):
+            raise BadOrder(
+                f"{user.mention} is not in {channel.id} or does not see that message, and cannot click there"
+            )
         origin, action = str(request.url.origin()), str(order.get("action_id"))
         delivered = await self.it.clicks.click(origin, channel, message, user, action, order.get("value"))
         return {"delivered": delivered}
@@ -149,6 +171,10 @@ class Control:
         """Somebody fills in the modal that is open for them, and submits it."""
         user = self.it.people.user(order.get("user"))
         return {"delivered": await self.it.clicks.submit(user, order.get("values", {}))}
+
+    async def close_modal(self, order: Json, _: web.Request) -> Json:
+        """Somebody closes the modal that is open for them, without submitting it."""
+        return {"delivered": await self.it.clicks.close(self.it.people.user(order.get("user")))}
 
     async def open_home(self, order: Json, _: web.Request) -> Json:
         """Somebody opens the app's Home or Messages tab."""
@@ -202,17 +228,40 @@ class Control:
         self.it.world.scopes = tuple(scope for scope in granted() if scope not in without)
         return {"scopes": self.it.world.scopes}
 
+    async def change_person(self, order: Json, _: web.Request) -> Json:
+        """Somebody's account is deactivated, or becomes a guest's; what they did just before still arrives."""
+        user = self.it.people.user(order.get("user"))
+        user.is_deleted = bool(order.get("deleted", user.is_deleted))
+        user.is_guest = bool(order.get("guest", user.is_guest))
+        return {"user": user.wire()}
+
+    async def change_group(self, order: Json, _: web.Request) -> Json:
+        """A user group has these members from now on."""
+        members = [self.it.people.user(user).id for user in order.get("users", [])]
+        self.it.world.usergroups[str(order.get("usergroup"))] = members
+        return {"users": members}
+
+    async def forge(self, order: Json, _: web.Request) -> Json:
+        """An interaction arrives that Slack would never send: the payload is delivered as it is."""
+        return {"delivered": await self.it.sockets.deliver_click(dict(order.get("payload", {})))}
+
     async def feed(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events from `Last-Event-ID` or `?after=` on."""
         after = int(request.headers.get("Last-Event-ID") or request.query.get("after") or 0)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
-        async for event in self.it.feed.follow(after):
-            await response.write(event.encode())
+        with contextlib.suppress(ConnectionResetError):  # the reader went away
+            async for event in self.it.feed.follow(after):
+                await response.write(event.encode())
         return response
 
     def _seen(self, messages: list[Message]) -> list[Json]:
         return [as_people_see(message, self.it.world) for message in messages]
+
+
+def _person(user: User) -> Json:
+    named = {"id": user.id, "name": user.mention, "real_name": user.real_name}
+    return {**named, "is_bot": user.is_bot, "is_guest": user.is_guest, "team": user.team}
 
 
 def _reading(read: Callable[[web.Request], Json]) -> Callable[[web.Request], Awaitable[web.Response]]:

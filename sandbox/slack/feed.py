@@ -30,6 +30,11 @@ class Feed:
         self._more.set()
         self._more = asyncio.Event()
 
+    @property
+    def last(self) -> int:
+        """The id of the newest change; 0 where nothing has happened yet."""
+        return self._last
+
     async def follow(self, after: int, keep_alive: float = 15.0) -> AsyncIterator[str]:
         """Server-sent events with an id above `after`, for ever; a comment when all is quiet for long."""
         while True:

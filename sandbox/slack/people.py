@@ -45,9 +45,10 @@ class People:
         return found
 
     def message(self, order: Json) -> tuple[Channel, Message]:
-        """The message that an order names by channel and ts."""
-        channel = self.channel(order.get("channel"))
-        found = channel.messages.get(str(order.get("ts")))
+        """The message that an order names by channel and ts, also one that only its reader sees."""
+        channel, ts = self.channel(order.get("channel")), str(order.get("ts"))
+        unseen = (each for each in self.world.ephemerals if each.channel == channel.id and each.ts == ts)
+        found = channel.messages.get(ts) or next(unseen, None)
         if found is None:
             raise BadOrder(f"there is no message {order.get('ts')!r} in {channel.id}")
         return channel, found

@@ -106,6 +106,11 @@ class Workspace:
             self.world.statuses[channel, thread_ts] = {**status, "since": time.time()}
         self.feed.publish("status", channel=channel, thread_ts=thread_ts, **(status or {"status": ""}))
 
+    def set_prompts(self, channel: str, thread_ts: str, prompts: Json) -> None:
+        """Offer prompts in a direct message; `thread_ts` is empty for its top level."""
+        self.world.prompts[channel, thread_ts] = prompts
+        self.feed.publish("prompts", channel=channel, thread_ts=thread_ts, **prompts)
+
     def open_home(self, user: str, tab: str) -> None:
         """A person opens the app's Home or Messages tab."""
         channel = self.world.channel(user)

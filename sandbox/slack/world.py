@@ -37,6 +37,7 @@ class User:
     real_name: str
     is_bot: bool = False
     is_guest: bool = False
+    is_deleted: bool = False
     team: str = TEAM_ID
 
     def wire(self) -> Json:
@@ -47,7 +48,7 @@ class User:
             "team_id": self.team,
             "name": self.mention.lower().replace(" ", "-"),
             "real_name": self.real_name,
-            "deleted": False,
+            "deleted": self.is_deleted,
             "tz": "Etc/UTC",
             "profile": profile,
             "is_admin": False,

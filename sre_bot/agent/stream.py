@@ -35,6 +35,7 @@ from sre_bot.agent.events import (
     ToolFinished,
     ToolStarted,
 )
+from sre_bot.agent.exhibits import TAG
 from sre_bot.tools.spec import shorten
 
 Describe = Callable[[str, Mapping[str, Any]], str]
@@ -59,6 +60,12 @@ UNREACHABLE_MODEL = (
 )
 
 IMAGE_TITLE_LIMIT = 150  # characters
+
+TURNING = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
+"""Characters that make people read a line in another order than it is written (Unicode Annex 9); left out of answers.
+
+Arabic and Hebrew need none of them.
+"""
 
 # Results that one of our own bounds caused, by the SDK's result subtype.
 LIMITS: Mapping[str, str] = {
@@ -145,6 +152,7 @@ class RunStream:
         self._block = ""
 
     def _write(self, text: str) -> TextDelta:
+        text = text.translate(TURNING)
         self._text += text
         return TextDelta(text)
 
@@ -199,7 +207,8 @@ class RunStream:
 def _images(content: str | list[dict[str, Any]] | None) -> Iterator[ImageShown]:
     """The pictures in a tool's result, under the first line of the text that came with them."""
     parts = content if isinstance(content, list) else []
-    title = next((shorten(str(part.get("text", "")).partition("\n")[0], IMAGE_TITLE_LIMIT) for part in parts), "")
+    words = next((str(part.get("text", "")).partition("\n")[0] for part in parts), "")
+    title = shorten(TAG.sub("", words), IMAGE_TITLE_LIMIT)
     for part in parts:
         source = part.get("source") or {}
         if part.get("type") != "image" or source.get("type") != "base64":

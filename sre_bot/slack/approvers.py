@@ -1,7 +1,8 @@
 """Who may approve: the users and user groups of SLACK_APPROVERS, and nobody where it is empty.
 
-A group's members are asked of Slack and remembered for a minute, so that whoever leaves it loses the right. Where Slack
-does not answer, nobody of that group may: doubt is a no.
+Slack is asked at each decision: a person who was deactivated, became a guest or left the group a second ago may not.
+Only a no is remembered, for a minute, so that those who may not cannot use up Slack's rate for those who may. Where
+Slack does not answer, nobody may: doubt is a no.
 """
 
 import logging
@@ -15,11 +16,14 @@ from sre_bot.slack.outbox import answer
 
 log = logging.getLogger(__name__)
 
-REMEMBERED = 60.0  # seconds
+REMEMBERED = 60.0  # seconds that a no is
+
+BARRED = ("deleted", "is_bot", "is_restricted", "is_ultra_restricted", "is_stranger")
+"""What users.info says of an account that decides nothing, whoever named it."""
 
 NOBODY = "Nobody may approve here: whoever runs me sets SLACK_APPROVERS to the ids of users or user groups."
 NOT_YOU = "You are not among those who may decide on this (SLACK_APPROVERS)."
-UNKNOWN = "I could not look up the user groups of SLACK_APPROVERS ({why}), so I cannot take this from you. Try again."
+UNKNOWN = "I could not look up whether you may decide ({why}), so I cannot take this from you. Try again."
 
 
 class Approvers:
@@ -34,7 +38,7 @@ class Approvers:
         self._client = client
         self._users = frozenset(name for name in named if not name.startswith("S"))
         self._groups = tuple(name for name in named if name.startswith("S"))
-        self._members: dict[str, tuple[float, frozenset[str]]] = {}
+        self._refused: dict[str, float] = {}
         self._names: dict[str, str] = {}
 
     async def words(self) -> str:
@@ -57,21 +61,27 @@ class Approvers:
         """Why a person may not decide; empty where they may."""
         if not self._users and not self._groups:
             return NOBODY
-        if person in self._users:
-            return ""
+        if time.monotonic() - self._refused.get(person, -REMEMBERED) < REMEMBERED:
+            return NOT_YOU
         try:
-            for group in self._groups:
-                if person in await self._of(group):
-                    return ""
+            if await self._is_named(person) and await self._is_full_member(person):
+                return ""
         except BackendError as error:
-            log.warning("the members of an approvers' group are not known: %s", error)
+            log.warning("whether %s may decide is not known: %s", person, error)
             return UNKNOWN.format(why=error)
+        self._refused[person] = time.monotonic()
         return NOT_YOU
 
-    async def _of(self, group: str) -> frozenset[str]:
-        asked, members = self._members.get(group, (0.0, frozenset()))
-        if time.monotonic() - asked > REMEMBERED or not asked:
+    async def _is_named(self, person: str) -> bool:
+        if person in self._users:
+            return True
+        for group in self._groups:
             found = await answer(self._client.usergroups_users_list(usergroup=group))
-            members = frozenset(found["users"])
-            self._members[group] = (time.monotonic(), members)
-        return members
+            if person in found["users"]:
+                return True
+        return False
+
+    async def _is_full_member(self, person: str) -> bool:
+        """Whether the account is a person's who is a full member of the workspace now."""
+        user = (await answer(self._client.users_info(user=person)))["user"]
+        return not any(user.get(mark) for mark in BARRED)

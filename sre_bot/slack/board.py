@@ -71,7 +71,7 @@ class SlackBoard:
             try:
                 return await self._show_proposal(card, ProposalSheet(card, short), search=search)
             except SlackRefused as error:
-                if short or error.code not in UNSHOWABLE:
+                if short or error.code not in TOO_LONG | UNSHOWABLE:
                     raise
                 log.warning("Slack refuses proposal %d as it is (%s): showing less", card.approval.id, error.code)
         raise AssertionError("the last attempt returns or raises")

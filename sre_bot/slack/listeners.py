@@ -24,8 +24,9 @@ SPOKEN_SUBTYPES = frozenset({None, "file_share", "thread_broadcast"})
 AMENDMENTS = frozenset({"message_changed", "message_deleted"})
 STOP_WORDS = frozenset({"stop", "cancel", "abort", "halt"})
 """Words that, alone in a message, end the run in the thread."""
-DECISION = re.compile(r"\s*`?(?P<word>approve|reject)\s+#?(?P<number>[0-9]{1,9})\b`?(?P<reason>.*)", re.I | re.S)
+DECISION = re.compile(r"\s*`?(?P<word>approve|reject)\s+#?(?P<number>[1-9][0-9]{0,8})\b`?(?P<reason>.*)", re.I | re.S)
 """What decides on a proposal when it is typed, also as the card prints it, as code."""
+ANEW = "A decision is a message of its own: typed anew, not edited, with nothing attached. I did not take this one."
 CATCH_UP = re.compile(r"\s*`?(?:please\s+)?catch(?:\s+me)?\s+up(?:,?\s+please)?`?[\s.!?]*", re.I)
 """The whole of a message that asks for a briefing; more words are a question to the model."""
 WORDS_LIMIT = 20_000
@@ -93,7 +94,7 @@ def register(
             why = await door.refuse(event, body)
             await (door.tell(event, why) if why else briefer.answer(event))
         else:
-            await _take(desk, door, decisions, event, prompt, body)
+            await _take(desk, door, decisions, event, prompt, body, bot_user)
 
     @app.event("app_mention")
     async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:
@@ -115,12 +116,14 @@ async def _take(
     event: Mapping[str, Any],
     prompt: Prompt,
     body: Mapping[str, Any],
+    bot_user: str,
 ) -> None:
     """Words to the bot: an order to stop, a decision, or a prompt."""
     if why := await door.refuse(event, body):
         await door.tell(event, why)
-    elif decisions and (typed := DECISION.fullmatch(prompt.text)):
-        await door.tell(event, to_mrkdwn(await _decide(decisions, prompt, typed)))
+    elif decisions and (typed := read_decision(event.get("text", ""), bot_user)):
+        changed = any(event.get(name) for name in ("edited", "attachments", "files"))
+        await door.tell(event, ANEW if changed else to_mrkdwn(await _decide(decisions, prompt, typed)))
     elif prompt.text.lower().strip(" .!") not in STOP_WORDS or not await desk.stop(prompt.channel, prompt.thread_ts):
         await desk.submit(prompt)
 
@@ -128,14 +131,14 @@ async def _take(
 async def _decide(decisions: Decisions, prompt: Prompt, typed: re.Match[str]) -> str:
     """A decision in words: nothing but the word, the number and, for a rejection, the reason."""
     approve = typed["word"].lower() == "approve"
-    if approve and typed["reason"].strip():
+    if approve and (typed["reason"].strip() or typed[0].count("`") == 1):
         return f"To approve, type `approve {typed['number']}` and nothing else."
     try:
         return await decisions.decide(
             int(typed["number"]),
             prompt.author,
             approve=approve,
-            reason=typed["reason"].strip()[:1_000],
+            reason=html.unescape(typed["reason"]).strip()[:1_000],
             thread=f"{prompt.channel}/{prompt.thread_ts}",
         )
     except SreBotError as error:
@@ -173,6 +176,11 @@ def read_prompt(event: Mapping[str, Any], body: Mapping[str, Any], bot_user: str
         author=event["user"],
         text=_words(event.get("text", ""), bot_user) or WORDLESS,
     )
+
+
+def read_decision(text: str, bot_user: str) -> re.Match[str] | None:
+    """The decision that a message is, as it was typed: nothing is decoded or left out but a mention that begins it."""
+    return DECISION.fullmatch(re.sub(rf"\A\s*<@{re.escape(bot_user)}(\|[^>]*)?>", "", text))
 
 
 def _words(text: str, bot_user: str) -> str:

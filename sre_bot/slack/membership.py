@@ -5,6 +5,7 @@ the bot than through Slack. Both are refused, and told so where only they see it
 """
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,9 +13,12 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from sre_bot.slack.approvers import BARRED
 from sre_bot.slack.outbox import refusal
 
 log = logging.getLogger(__name__)
+
+REMEMBERED = 300.0  # seconds that a person is taken for what Slack said of them
 
 SHARED = "I do not answer in channels that are shared with another organisation."
 OUTSIDER = "I answer members of this workspace only, not guests or people of other organisations."
@@ -24,7 +28,7 @@ UNKNOWN = (
 
 
 class Membership:
-    """Looks people up once and remembers.
+    """Looks people up and remembers for a while; whoever was deactivated or became a guest is soon one.
 
     Args:
         client: the Web API; needs the scope users:read.
@@ -32,7 +36,7 @@ class Membership:
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
-        self._members: dict[str, bool] = {}
+        self._members: dict[str, tuple[float, bool]] = {}
 
     async def refuse(self, event: Mapping[str, Any], body: Mapping[str, Any]) -> str:
         """Why a person's message is not taken; empty where it is."""
@@ -57,8 +61,10 @@ class Membership:
             log.warning("user %s was not told %r: %s", event["user"], why, error)
 
     async def _is_member(self, user: str, team: str | None) -> bool:
-        if user not in self._members:
-            found: Mapping[str, Any] = (await self._client.users_info(user=user))["user"]
-            guest = found.get("is_restricted") or found.get("is_ultra_restricted") or found.get("is_stranger")
-            self._members[user] = not guest and found.get("team_id", team) == team
-        return self._members[user]
+        asked, member = self._members.get(user, (-REMEMBERED, False))
+        if time.monotonic() - asked < REMEMBERED:
+            return member
+        found: Mapping[str, Any] = (await self._client.users_info(user=user))["user"]
+        member = not any(found.get(mark) for mark in BARRED) and found.get("team_id", team) == team
+        self._members[user] = (time.monotonic(), member)
+        return member

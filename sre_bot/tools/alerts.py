@@ -18,7 +18,7 @@ from sre_bot.errors import BackendError
 from sre_bot.tools.figures import figure
 from sre_bot.tools.moments import clock, span
 from sre_bot.tools.sources import AlertSource, RoutingSource
-from sre_bot.tools.spec import shorten
+from sre_bot.tools.spec import excerpt, shorten
 
 _SHOWN = 30
 _SHOWN_NOTES = 5
@@ -65,7 +65,7 @@ class _Row:
     @property
     def escalation(self) -> str:
         told = self.side.annotations.get("escalation")
-        return f"escalation {shorten(told, 120)}" if told else ""
+        return f"escalation {excerpt(told, 120)}" if told else ""
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def _facts(row: _Row, view: _View, now: float) -> str:
     parts = [f"{shorten(row.name, 80)} {since}{value}", *_routed(row, view, now)]
     notes = row.side.annotations
     if meaning := notes.get("summary") or notes.get("description"):
-        parts.append(shorten(meaning, 240))
+        parts.append(excerpt(meaning, 240))
     parts += [f"runbook {shorten(notes['runbook'], 120)}"] if notes.get("runbook") else []
     return "; ".join(parts)
 
@@ -231,7 +231,7 @@ def _silence(silence: Silence, now: float) -> str:
     if not silence.until:
         return "SILENCED (by a silence that has just ended)"
     left = f"until {clock(silence.until, now)} ({span(max(0.0, silence.until - now))} left)"
-    return f"SILENCED {left} by {shorten(silence.author, 60)}: {shorten(silence.comment, 120) or 'no comment'}"
+    return f"SILENCED {left} by {shorten(silence.author, 60)}: {excerpt(silence.comment, 120) or 'no comment'}"
 
 
 def _idle(view: _View, now: float) -> list[str]:

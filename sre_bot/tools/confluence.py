@@ -20,7 +20,7 @@ from sre_bot.tools.page_text import read_storage
 from sre_bot.tools.postmortem import LABEL, Postmortem, compose, draft
 from sre_bot.tools.publications import UNKNOWN, announce
 from sre_bot.tools.resolution import Resolver, check_references, finishing, read_references, resolve
-from sre_bot.tools.spec import Access, shorten, tool
+from sre_bot.tools.spec import Access, excerpt, shorten, tool
 
 _PART = 9_000  # characters of a page in one answer
 _EXCERPT_LIMIT = 200
@@ -155,8 +155,8 @@ class Postmortems:
         lines = [f"{len(hits.found)} of {hits.total:,} pages {asked}, newest first{more}"]
         for hit in hits.found:
             lines.append(f"{clock(hit.created, now)} {shorten(hit.title, 255)} (page {hit.id}) {hit.url}")
-            if excerpt := shorten(html.unescape(hit.excerpt), _EXCERPT_LIMIT):
-                lines.append(f"  {excerpt}")
+            if words_found := excerpt(html.unescape(hit.excerpt), _EXCERPT_LIMIT):
+                lines.append(f"  {words_found}")
         return "\n".join(lines)
 
     async def _publish(self, postmortem: Postmortem) -> tuple[Page, list[str]]:

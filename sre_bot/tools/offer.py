@@ -13,6 +13,7 @@ from sre_bot.clients.loki import Loki
 from sre_bot.clients.pagerduty import PagerDuty
 from sre_bot.clients.prometheus import Prometheus
 from sre_bot.clients.redeployment import Redeployer
+from sre_bot.policy import OWN_SERVER
 from sre_bot.settings import ROOT, ToolSettings
 from sre_bot.tools.charts import Charts
 from sre_bot.tools.confluence import Postmortems
@@ -25,7 +26,7 @@ from sre_bot.tools.runbooks import Runbooks
 from sre_bot.tools.spec import Tool, ToolSpec, specs_of
 from sre_bot.tools.suspects import RootCauses
 
-SERVER_NAME = "sre"
+SERVER_NAME = OWN_SERVER
 
 _INSTRUCTIONS_LIMIT = 500  # characters; every conversation carries them
 

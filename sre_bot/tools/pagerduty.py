@@ -1,8 +1,8 @@
 """PagerDuty's incidents: who was paged and why, paging somebody, and saying that it is in hand or over.
 
-Titles, notes and the bodies of alerts are the words of others: shown as data, shortened. What reaches a person's phone
-is idempotent: the same key opens one incident while it is open, the same note is added once, and a status that an
-incident already has is not set again.
+Titles, notes and the bodies of alerts are the words of others: shown as data, shortened, their secrets masked. What
+reaches a person's phone is idempotent: the same key opens one incident while it is open, the same note is added once,
+and a status that an incident already has is not set again.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from sre_bot.clients.pagerduty import OPEN, Creation, Status
 from sre_bot.clients.pagerduty_wire import Alert, Entry, Incident, Page, Person
 from sre_bot.errors import BackendError, BadRequest
 from sre_bot.tools.moments import clock, parse_moment, span
-from sre_bot.tools.spec import Access, shorten, tool
+from sre_bot.tools.spec import Access, excerpt, shorten, tool
 
 _TITLE_LIMIT = 255
 _KEY_LIMIT = 255
@@ -227,7 +227,7 @@ def _section(heading: str, part: Page[Alert] | Page[Entry] | BackendError, now: 
 def _describe(incident: Incident, now: float) -> Iterator[str]:
     """An incident in three or four lines."""
     priority = f", priority {shorten(incident.priority, 20)}" if incident.priority else ""
-    yield f"#{incident.number} {incident.status}, {incident.urgency} urgency{priority}: {shorten(incident.title, 300)}"
+    yield f"#{incident.number} {incident.status}, {incident.urgency} urgency{priority}: {excerpt(incident.title, 300)}"
     times = f"created {_when(incident.created, now)}"
     if incident.changed > incident.created:
         times += f", {incident.status} {_when(incident.changed, now)}"
@@ -244,7 +244,7 @@ def _row(incident: Incident, now: float) -> str:
     who = ", ".join(shorten(person.name, 40) for person in incident.assigned[:3]) or "nobody"
     return (
         f"#{incident.number} {incident.id} {incident.status} {incident.urgency} {_when(incident.created, now)} "
-        f"{shorten(incident.service, 60)}: {shorten(incident.title, 160)} [assigned: {who}]"
+        f"{shorten(incident.service, 60)}: {excerpt(incident.title, 160)} [assigned: {who}]"
     )
 
 
@@ -255,11 +255,11 @@ def _people(people: Sequence[Person], now: float) -> str:
 def _alert(alert: Alert, now: float) -> str:
     facts = " ".join(filter(None, (alert.severity, alert.status)))
     links = f" Links: {', '.join(shorten(link, 200) for link in alert.links[:5])}" if alert.links else ""
-    return f"- {facts} {_when(alert.created, now)} {shorten(alert.title, 300)}: {_body(alert.details)}{links}"
+    return f"- {facts} {_when(alert.created, now)} {excerpt(alert.title, 300)}: {_body(alert.details)}{links}"
 
 
 def _entry(entry: Entry, now: float) -> str:
-    return f"- {_when(entry.time, now)} {shorten(entry.author, 60)}: {shorten(entry.text, 1_000)}"
+    return f"- {_when(entry.time, now)} {shorten(entry.author, 60)}: {excerpt(entry.text, 1_000)}"
 
 
 def _body(details: object) -> str:
@@ -275,7 +275,7 @@ def _pairs(key: str, value: object, depth: int = 4) -> Iterator[tuple[str, str]]
             yield from _pairs(f"{key}.{name}" if key else str(name), inner, depth - 1)
     elif value not in (None, "", []):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        yield shorten(key, 120), shorten(text, _FIELD_LIMIT if key else _TEXT_LIMIT)
+        yield shorten(key, 120), excerpt(text, _FIELD_LIMIT if key else _TEXT_LIMIT)
 
 
 def _read_since(text: str | None, now: float) -> float | None:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from sre_bot.errors import BadRequest, SreBotError
+from sre_bot.tools.masking import mask_secrets
 
 SOFT_LIMIT = 12_000
 """Characters of a result where the tool asks for no other limit."""
@@ -41,7 +42,7 @@ class Access(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model gets: one text, well-formed Unicode and bounded, and with it perhaps a PNG."""
+    """What the model gets: one text, well-formed Unicode, bounded, its secrets masked, and with it perhaps a PNG."""
 
     text: str
     is_error: bool = False
@@ -181,6 +182,11 @@ def shorten(text: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def excerpt(text: str, limit: int) -> str:
+    """The words of others as `shorten` has them; secrets are masked before anything is cut, which could hide them."""
+    return shorten(mask_secrets(text[: 10 * limit]), limit)
+
+
 def _derive(method: Callable[..., Awaitable[str | Answer]], mark: Mapping[str, Any]) -> ToolSpec:
     name = method.__name__
     hints = get_type_hints(method, include_extras=True)
@@ -254,12 +260,12 @@ def _after_deadline(spec: ToolSpec) -> str:
 
 
 def _failure(text: str) -> Answer:
-    return Answer(_well_formed(text)[:_ERROR_LIMIT], is_error=True)
+    return Answer(mask_secrets(_well_formed(text))[:_ERROR_LIMIT], is_error=True)
 
 
 def _bound(text: str, limit: int) -> str:
-    """`text`, cut at a line's end where it exceeds `limit`, and then saying so."""
-    text = _well_formed(text)
+    """`text`, its secrets masked, cut at a line's end where it exceeds `limit`, and then saying so."""
+    text = mask_secrets(_well_formed(text))
     if len(text) <= limit:
         return text
     notice = f"\n[cut: {limit:,} of {len(text):,} characters; ask for less to see the rest]"

@@ -12,6 +12,7 @@ from typing import Any
 
 from sre_bot.incidents.paging import Change, Delivery, IncidentStatus, Snapshot, Urgency
 from sre_bot.settings import WebhookSettings
+from sre_bot.tools.masking import mask_secrets
 from sre_bot.webhooks.credentials import Credentials
 from sre_bot.webhooks.reading import (
     DETAILS_LIMIT,
@@ -157,5 +158,5 @@ def _details(labels: Mapping[str, Any], annotations: Mapping[str, Any], left_out
     lines.append("labels: " + ", ".join(f"{text(name)}={text(value)}" for name, value in labels.items()))
     if isinstance(left_out, int) and left_out > 0:
         lines.insert(0, f"Alertmanager left out {min(left_out, 1_000_000)} more alerts of this group (max_alerts).")
-    whole = "\n".join(lines)
+    whole = mask_secrets("\n".join(lines))  # a label's name and its value are one only now
     return whole if len(whole) <= DETAILS_LIMIT else whole[: DETAILS_LIMIT - 1] + "…"

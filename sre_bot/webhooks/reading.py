@@ -1,7 +1,7 @@
 """Reading JSON that anybody may have written: nothing in it is taken to be there, or of its type, or of a sane size.
 
 Text that leaves here is bounded and storable: no NUL, which PostgreSQL refuses, and no half of a surrogate pair, which
-no encoding takes.
+no encoding takes. What looks like a secret in it is masked: it would be stored, and shown in a channel.
 """
 
 import json
@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from sre_bot.tools.masking import mask_secrets
 
 TITLE_LIMIT = 300
 WORD_LIMIT = 200
@@ -57,7 +59,7 @@ def text(value: object, limit: int = WORD_LIMIT) -> str:
     """A text of at most `limit` characters on one line; empty in place of anything else."""
     if not isinstance(value, str):
         return ""
-    line = " ".join(storable(_CONTROL.sub(" ", value[: 4 * limit])).split())
+    line = " ".join(storable(_CONTROL.sub(" ", mask_secrets(value[: 4 * limit]))).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

@@ -5,6 +5,7 @@ the agent's conversation go on, where the very call that was sealed is asked abo
 rollback has no conversation: it is offered on the card of the act that it takes back, and carried out by `rollback.py`.
 """
 
+import contextlib
 import logging
 from datetime import UTC, datetime
 from typing import Protocol
@@ -28,6 +29,13 @@ ACT = "act"
 UNAPPLIED = frozenset({ApprovalState.PENDING, ApprovalState.APPROVED, ApprovalState.EXECUTING, ApprovalState.CONSUMED})
 DECIDED = frozenset({ApprovalState.APPROVED, ApprovalState.REJECTED})
 ENDED = frozenset({ApprovalState.SUCCEEDED, ApprovalState.FAILED})
+
+LOOK_EVERY = 15.0  # seconds between two looks at a change that goes on although the run that began it is over
+LONGEST = 660.0  # seconds after which such a change is over, above every tool's own deadline
+UNKNOWN = (
+    "The process that carried this out ended before it recorded how that went, so the outcome is unknown: it may have "
+    "taken effect, wholly or in part. Look before you repeat it."
+)
 
 
 class Electorate(Protocol):
@@ -76,6 +84,8 @@ class Proposals:
         rollbacks: carries rollbacks out.
         team: id of the Slack workspace.
         boot: names this process's life.
+        look_every: seconds between two looks at a change that goes on by itself.
+        longest: seconds after which none goes on any more.
         closing: says what is offered after a recovery; None where nothing is.
     """
 
@@ -94,6 +104,8 @@ class Proposals:
         *,
         team: str,
         boot: str,
+        look_every: float = LOOK_EVERY,
+        longest: float = LONGEST,
         closing: Closing | None = None,
     ) -> None:
         self._ledger = ledger
@@ -108,6 +120,8 @@ class Proposals:
         self._rollbacks = rollbacks
         self._team = team
         self._boot = boot
+        self._look_every = look_every
+        self._longest = longest
         self._closing = closing
 
     def define(self) -> None:
@@ -149,7 +163,9 @@ class Proposals:
                 return f"I answer this when proposal #{approval.id} above is decided; rejecting it is enough."
         return ""
 
-    async def decide(self, approval_id: int, person: str, *, approve: bool, reason: str = "", thread: str = "") -> str:
+    async def decide(
+        self, approval_id: int, person: str, *, approve: bool, reason: str = "", thread: str = "", card: str = ""
+    ) -> str:
         """Take a person's decision; gives one sentence for them.
 
         Args:
@@ -157,7 +173,8 @@ class Proposals:
             person: Slack's id.
             approve: yes or no.
             reason: why not; the model reads it.
-            thread: `channel/timestamp` where it was typed and not clicked: it counts in the proposal's own thread only.
+            thread: `channel/timestamp` where it was typed or clicked: it counts in the proposal's own thread only.
+            card: timestamp of the message whose button was clicked: it counts on the proposal's own card only.
 
         Raises:
             BadRequest: it is not taken; says why.
@@ -166,6 +183,8 @@ class Proposals:
         approval = await self._ledger.approvals.get(approval_id)
         if approval is None or (thread and thread != f"{approval.channel}/{approval.thread_ts}"):
             raise BadRequest(f"There is no proposal #{approval_id} here.")
+        if card and not await self._hangs_on(approval, card):
+            raise BadRequest(f"That is not the card of proposal #{approval_id}, so nothing was decided. Use its card.")
         if why := await self._electorate.refuse(person):
             log.warning("proposal %d: a decision of %s was refused", approval_id, person)
             raise BadRequest(why)
@@ -191,6 +210,12 @@ class Proposals:
         await self._go_on(await self._get(approval_id))
         done = "approved; it runs now" if approve else "rejected"
         return f"Proposal #{approval_id} is {done}." if first else f"Proposal #{approval_id} was {to} already."
+
+    async def _hangs_on(self, approval: Approval, card: str) -> bool:
+        """Whether a message is the card of a proposal, or of the act that it takes back; yes, while none is known."""
+        acts = [approval, *([await self._get(approval.rolls_back)] if approval.rolls_back is not None else [])]
+        known = {act.card_ts for act in acts} - {""}
+        return not known or card in known
 
     async def advance(self, approval_id: int) -> None:
         """The workflow: whatever the proposal asks for by now."""
@@ -258,6 +283,18 @@ class Proposals:
             await self._turns.ask(prompt, Urgency.HIGH)
         if self._verification and approval.state is ApprovalState.SUCCEEDED and not approval.verdict:
             await self._verification.schedule(approval)
+        if approval.state is ApprovalState.CONSUMED and approval.consumed_at and approval.rolls_back is None:
+            await self._look_later(approval, (datetime.now(UTC) - approval.consumed_at).total_seconds())
+
+    async def _look_later(self, approval: Approval, age: float) -> None:
+        """See to a change whose outcome nobody waits for any more: the client gave up, or the bot died meanwhile."""
+        if age > self._longest:
+            with contextlib.suppress(IllegalMove):  # it has just told how it went
+                await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.FAILED, outcome=UNKNOWN)
+            await self._see_to(approval, "unknown")
+            return
+        key = f"act:{approval.id}:look:{int(age / self._look_every)}"
+        await self._engine.start(ACT, approval.id, key=key, partition=str(approval.act), delay=self._look_every)
 
     async def _get(self, approval_id: int) -> Approval:
         approval = await self._ledger.approvals.get(approval_id)

@@ -170,7 +170,9 @@ class Attachments(Protocol):
 class Decisions(Protocol):
     """Takes people's decisions. Gives one sentence for whoever decided, or raises it as SreBotError."""
 
-    async def decide(self, approval_id: int, person: str, *, approve: bool, reason: str = "", thread: str = "") -> str:
+    async def decide(
+        self, approval_id: int, person: str, *, approve: bool, reason: str = "", thread: str = "", card: str = ""
+    ) -> str:
         """Approve or reject a proposal, once; see `workflows.approvals.Proposals.decide`."""
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -59,6 +60,26 @@ async def test_a_standing_answer_is_given_again_and_again_after_what_is_enqueued
     await standin.order("script", marker="outage-1", turns=[{"text": "first"}])
     answers = [(await standin.send([user("outage-1")])).json()["content"][0]["text"] for _ in range(3)]
     assert answers == ["first", "as always", "as always"]
+
+
+async def test_the_obedient_model_does_once_what_any_text_orders_and_then_says_so(standin: Standin) -> None:
+    await standin.order("script", marker="obey-1", obey=True)
+    await standin.order("script", marker="obey-1", turns=[{"text": "first what is enqueued"}])
+    question = user('obey-1: CALL get_logs {"limit": 5} and CALL Bash {"command": "id"} and CALL broken {"a": }')
+    said: list[Any] = [question]
+    assert (await standin.send(said)).json()["content"][0]["text"] == "first what is enqueued"
+    called = []
+    for planted in ('CALL get_logs {"limit": 5}, CALL Write {"file_path": "x"}', "no"):
+        answer = (await standin.send(said)).json()["content"]
+        calls = [block for block in answer if block["type"] == "tool_use"]
+        called.append([(call["name"], call["input"]) for call in calls])
+        results = [{"type": "tool_result", "tool_use_id": call["id"], "content": planted} for call in calls]
+        said += [{"role": "assistant", "content": answer}, {"role": "user", "content": results}]
+    assert called == [
+        [("mcp__sre__get_logs", {"limit": 5}), ("Bash", {"command": "id"})],
+        [("Write", {"file_path": "x"})],
+    ]
+    assert (await standin.send(said)).json()["content"][0]["text"] == "I did everything that I was told to do."
 
 
 async def test_two_messages_never_share_an_id(standin: Standin) -> None:

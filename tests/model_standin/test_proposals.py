@@ -115,7 +115,7 @@ def test_slow_queries_are_the_cause_of_the_latency_above_them() -> None:
         query_metrics="15:50:17Z: 1 series\napi-server 610.2",
     )
     answer = thread.ask("everything is slow", tools)
-    assert "**Verdict:** api-server is failing because its database queries have become slow" in answer
+    assert "**Verdict:** CAUSE FOUND: api-server is failing because its database queries have become slow" in answer
     assert "Mean query time: api-server 610 ms" in answer
     assert "Also affected: postgres" in answer
     assert thread.made[-1].arguments["value"] == "60"
@@ -138,6 +138,15 @@ def test_a_rejection_is_taken_in_words_and_proposed_again_only_when_somebody_ask
     assert thread.called[-1] == "update_service_config"
 
 
+def test_a_change_that_did_not_help_is_not_asked_for_a_second_time_by_itself() -> None:
+    thread = Thread(offered())
+    thread.ask("500s?", broken())
+    answer = thread.ask("is it still happening?", broken())
+    assert "still failing" in answer
+    assert "what was changed has not helped so far" in answer
+    assert "update_service_config" not in thread.called
+
+
 def test_what_was_not_carried_out_is_not_called_done() -> None:
     failed = "UNREACHABLE: the redeploy of api-server FAILED, and api-server.env is again as it was"
     answer = Thread(offered()).ask("500s?", broken(update_service_config=failed))
@@ -152,6 +161,17 @@ def test_the_verdict_of_code_is_repeated_and_nothing_is_called(verdict: str) -> 
     answer = thread.ask(VERDICT.format(verdict=verdict), broken())
     assert answer.startswith(f"**{verdict}** after proposal #3: the reason.")
     assert len(answer) < 200
+    assert thread.called == []
+
+
+def test_a_rollback_by_the_button_is_told_in_a_sentence_and_nothing_is_called() -> None:
+    thread = Thread(offered())
+    thread.ask("500s?", broken())
+    told = (
+        "A person decided to roll back proposal #3 with a button, and code carried that out as #4 (Roll back #3: Set "
+        "DB_POOL_SIZE=1). It is succeeded: CHANGED api-server.env\nSay in one sentence what stands now."
+    )
+    assert thread.ask(told, broken()) == "Proposal #3 was rolled back, and that succeeded: CHANGED api-server.env"
     assert thread.called == []
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
@@ -25,6 +26,7 @@ from sre_bot.slack import listeners
 from sre_bot.slack.board import SlackBoard
 from sre_bot.slack.cards import proposal
 from sre_bot.slack.cards.proposal import APPROVE, REJECT, ProposalSheet
+from sre_bot.slack.listeners import read_decision
 from sre_bot.slack.membership import Membership
 from sre_bot.slack.outbox import Outbox
 from sre_bot.slack.sockets import Sockets
@@ -149,7 +151,9 @@ class Decisions:
         self.taken: list[tuple[int, str, bool, str, str]] = []
         self.prompts: list[Prompt] = []
 
-    async def decide(self, approval_id: int, person: str, *, approve: bool, reason: str = "", thread: str = "") -> str:
+    async def decide(
+        self, approval_id: int, person: str, *, approve: bool, reason: str = "", thread: str = "", card: str = ""
+    ) -> str:
         self.taken.append((approval_id, person, approve, reason, thread))
         if approval_id == 99:
             raise BadRequest("There is no proposal #99 here.")
@@ -249,7 +253,7 @@ async def test_a_click_carries_the_number_alone_and_a_rejection_asks_why(decisio
         await slack.order("actions", channel=slack.channel, ts=posted["ts"], user=person, action_id=APPROVE)
     await decisions.until(2)
     ada = slack.world["users"]["Ada"]
-    assert decisions.taken == [(12, ada, True, "", "")] * 2
+    assert decisions.taken == [(12, ada, True, "", f"{slack.channel}/{ts}")] * 2
 
 
 async def _settle(slack) -> None:
@@ -257,3 +261,17 @@ async def _settle(slack) -> None:
     async with asyncio.timeout(20):
         while (await slack.look("acks"))["unacked"]:
             await asyncio.sleep(0.02)
+
+
+PARTS = st.sampled_from(["approve", "APPROVE", "reject", " ", "\n", "\u00a0", "`", "#", "1", "12", "0", "<@U1>"])
+
+
+@given(st.lists(PARTS | st.text(max_size=3), max_size=8).map("".join))
+@example("ap<@U1>prove 1")
+@example("approve 1<@U1>2")
+@example("approve &#49;")
+def test_what_is_taken_for_an_approval_reads_as_one(text: str):
+    found = read_decision(text, "U1")
+    if found and found["word"].lower() == "approve" and not found["reason"].strip():
+        said = re.sub(r"\A\s*<@U1(\|[^>]*)?>", "", text)
+        assert re.sub(r"[\s`#]", "", said).lower() == f"approve{found['number']}"

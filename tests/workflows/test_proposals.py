@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from sre_bot.errors import BadRequest
-from sre_bot.incidents.model import ApprovalState
-from tests.workflows.hall import ARGUMENTS, TOOL, Board, Shelf, living
+from sre_bot.incidents.model import Approval, ApprovalState
+from sre_bot.workflows.approvals import UNKNOWN
+from tests.workflows.hall import ARGUMENTS, TOOL, Board, Hall, Shelf, living
 from tests.workflows.wall import AFTER, BEFORE
 
 THREAD = "C1/1.0"
@@ -237,6 +238,46 @@ async def test_a_conversation_waits_while_its_proposal_is_undecided_or_unread(tm
         assert await hall.proposals.holds_up("C1", "1.0")
         await hall.proposals.applied(approval.id, ran=True)
         assert await hall.proposals.holds_up("C1", "1.0") == ""
+
+
+async def begin(hall: Hall) -> Approval:
+    """A change that the tool process has taken, and whose run is over without an answer."""
+    approval = await hall.propose()
+    await hall.proposals.decide(approval.id, "Ada", approve=True)
+    await hall.ledger.approvals.move(approval.tool_use_id, ApprovalState.EXECUTING)
+    await hall.ledger.approvals.consume(approval.tool_use_id, approval.tool, approval.arguments)
+    await hall.proposals.applied(approval.id, ran=True)
+    return approval
+
+
+async def test_the_outcome_of_a_change_that_outlasts_its_run_is_shown_when_it_is_there(tmp_path: Path):
+    async with living(tmp_path, Board()) as hall:
+        approval = await begin(hall)
+        await hall.shows(ApprovalState.CONSUMED)
+        await hall.ledger.approvals.move(approval.tool_use_id, ApprovalState.SUCCEEDED, outcome="It worked.")
+        await hall.shows(ApprovalState.SUCCEEDED)
+        async with asyncio.timeout(30):
+            while approval.id not in hall.figures.scheduled:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_change_whose_process_died_is_shown_as_one_of_unknown_outcome(tmp_path: Path):
+    async with living(tmp_path, Board(), longest=1.0) as hall:
+        approval = await begin(hall)
+        await hall.shows(ApprovalState.FAILED)
+        assert (await hall.get(approval.id)).outcome == UNKNOWN
+
+
+@pytest.mark.parametrize("card", ["2.0", "1.00", " 1.0"])
+async def test_a_click_on_another_message_does_not_count(tmp_path: Path, card: str):
+    async with living(tmp_path, Board()) as hall:
+        approval = await hall.propose()
+        async with asyncio.timeout(30):
+            while not (await hall.get(approval.id)).card_ts:
+                await asyncio.sleep(0.01)
+        with pytest.raises(BadRequest, match="not the card"):
+            await hall.proposals.decide(approval.id, "Ada", approve=True, thread=THREAD, card=card)
+        assert (await hall.get(approval.id)).state is ApprovalState.PENDING
 
 
 async def test_what_nobody_can_read_whole_nobody_may_approve(tmp_path: Path):

@@ -47,6 +47,5 @@ async def set_suggested_prompts(call: Call) -> Json:
             raise Refused("invalid_arguments", "a prompt has a title and a message")
         if not all(isinstance(words, str) and words.strip() for words in prompt.values()):
             raise Refused("invalid_arguments", "a prompt's title and message are texts that say something")
-    key = (channel.id, call.text("thread_ts"))
-    call.workspace.world.prompts[key] = {"title": call.text("title"), "prompts": prompts}
+    call.workspace.set_prompts(channel.id, call.text("thread_ts"), {"title": call.text("title"), "prompts": prompts})
     return {}

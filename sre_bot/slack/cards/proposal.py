@@ -7,6 +7,7 @@ the change did not help, the card shows the sealed way back (`rollback.py`).
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,8 @@ REASON = "proposal_reason"
 LINE = 600
 OUTCOME = 2_900
 REASON_LIMIT = 1_000
+NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+FORGED = "That is no proposal's button, so nothing was decided. Use the card in the thread."
 NOBODY = "⚠️ *Nobody may approve here*: whoever runs me sets SLACK_APPROVERS to the ids of users or user groups."
 
 SIGNS = {
@@ -103,6 +106,11 @@ def _headline(approval: Approval) -> str:
     return f"{SIGNS[approval.state]} {WORDS[approval.state]}: #{approval.id} {summary}"
 
 
+def _shown(text: str) -> str:
+    """Somebody's words on a line of mrkdwn."""
+    return literal(one_line(text, LINE))
+
+
 def _header(approval: Approval) -> Block:
     return {"type": "header", "text": {"type": "plain_text", "text": one_line(_headline(approval), 150)}}
 
@@ -114,7 +122,7 @@ def _facts(card: ProposalCard) -> Iterator[Block]:
         ("The way back", plan.rollback),
         ("What will prove it", plan.check),
     ]
-    lines = [f"*{label}:* {literal(cut(text, LINE))}" for label, text in facts if text]
+    lines = [f"*{label}:* {literal(cut(visible(text), LINE))}" for label, text in facts if text]
     if lines:
         yield section("\n".join(lines))
 
@@ -123,13 +131,13 @@ def _ending(card: ProposalCard) -> Iterator[Block]:
     """Who decides until when, with the buttons; or who decided, and what came of it."""
     approval = card.approval
     if approval.state is ApprovalState.PENDING:
-        who = f"*May decide:* {literal(cut(card.approvers, LINE))}" if card.approvers else NOBODY
+        who = f"*May decide:* {_shown(card.approvers)}" if card.approvers else NOBODY
         until = f"until {date(approval.expires_at)}; then it is void"
         yield section(f"{who}, {until}.\nOr type `approve {approval.id}` or `reject {approval.id} why` in this thread.")
         yield {"type": "actions", "elements": [_approve(approval), _reject(approval)]}
         return
-    by = f" by {literal(card.decider)}" if card.decider else ""
-    why = f": {literal(cut(approval.reason, LINE))}" if approval.reason else ""
+    by = f" by {_shown(card.decider)}" if card.decider else ""
+    why = f": {_shown(approval.reason)}" if approval.reason else ""
     yield section(f"*{WORDS[approval.state]}*{by}{why}")
     yield from labelled("What it did", approval.outcome[:OUTCOME])
     yield from labelled("What the figures say", approval.verdict)
@@ -179,55 +187,95 @@ def register(app: AsyncApp, decisions: Decisions, door: Door) -> None:
     @app.action(ROLL_BACK)
     async def on_approve(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        await _take(decisions, door, body, approve=True)
+        await _take(decisions, door, body, _read_click(body), approve=True)
 
     @app.action(REJECT)
     async def on_reject(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
-        event = _event(body, body["channel"]["id"])
-        if why := await door.refuse(event, {"team_id": body["team"]["id"]}):
+        click = _read_click(body)
+        event = _event(body, click)
+        if why := await door.refuse(event, {"team_id": body["team"]["id"]}) or ("" if click.number else FORGED):
             await door.tell(event, why)
             return
         try:
-            await client.views_open(trigger_id=body["trigger_id"], view=_ask_why(body))
+            await client.views_open(trigger_id=body["trigger_id"], view=_ask_why(click))
         except SlackApiError as error:
             log.warning("nobody could be asked for a reason: %s", error.response.get("error"))
-            await door.tell(event, f"Type `reject {body['actions'][0]['value']} why` in the thread instead.")
+            await door.tell(event, f"Type `reject {click.number} why` in the thread instead.")
 
     @app.view(REASON)
     async def on_reason(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        view = body["view"]
-        place = json.loads(view["private_metadata"])
-        reason = view["state"]["values"]["reason"]["text"]["value"] or ""
-        clicked = {**body, "channel": {"id": place["channel"]}, "actions": [{"value": place["proposal"]}]}
-        await _take(decisions, door, clicked, approve=False, reason=reason)
+        click = _read_place(body["view"].get("private_metadata", ""))
+        reason = body["view"]["state"]["values"]["reason"]["text"]["value"] or ""
+        if click.number:
+            await _take(decisions, door, body, click, approve=False, reason=reason)
 
 
-async def _take(decisions: Decisions, door: Door, body: dict[str, Any], *, approve: bool, reason: str = "") -> None:
-    event = _event(body, body["channel"]["id"])
-    sentence = await door.refuse(event, {"team_id": body["team"]["id"]})
+@dataclass(frozen=True, slots=True)
+class Click:
+    """Where somebody clicked, and the number on the button; 0 where there is none."""
+
+    channel: str
+    thread_ts: str
+    card_ts: str
+    number: int
+
+
+def _read_click(body: dict[str, Any]) -> Click:
+    message = body.get("message") or body.get("container", {})
+    ts = str(message.get("ts") or message.get("message_ts") or "")
+    value = body["actions"][0].get("value")
+    return Click(body["channel"]["id"], str(message.get("thread_ts") or ts), ts, _number(value))
+
+
+def _read_place(metadata: str) -> Click:
+    """The click that a question for a reason came from, as the question carried it."""
+    try:
+        place = json.loads(metadata)
+        return Click(str(place["channel"]), str(place["thread"]), str(place["card"]), _number(place["proposal"]))
+    except (ValueError, KeyError, TypeError):
+        log.warning("a reason came without the place that it belongs to")
+        return Click("", "", "", 0)
+
+
+def _number(value: object) -> int:
+    return int(value) if isinstance(value, str) and NUMBER.fullmatch(value) else 0
+
+
+async def _take(
+    decisions: Decisions, door: Door, body: dict[str, Any], click: Click, *, approve: bool, reason: str = ""
+) -> None:
+    event = _event(body, click)
+    sentence = await door.refuse(event, {"team_id": body["team"]["id"]}) or ("" if click.number else FORGED)
     if not sentence:
-        number = body["actions"][0]["value"]
         try:
             sentence = await decisions.decide(
-                int(number), body["user"]["id"], approve=approve, reason=one_line(reason, REASON_LIMIT)
+                click.number,
+                body["user"]["id"],
+                approve=approve,
+                reason=one_line(reason, REASON_LIMIT),
+                thread=f"{click.channel}/{click.thread_ts}",
+                card=click.card_ts,
             )
         except SreBotError as error:
             sentence = str(error)
     await door.tell(event, to_mrkdwn(sentence))
 
 
-def _event(body: dict[str, Any], channel: str) -> dict[str, Any]:
-    event = {"channel": channel, "user": body["user"]["id"]}
+def _event(body: dict[str, Any], click: Click) -> dict[str, Any]:
+    """What the door reads; its words go into the thread of the card."""
+    event = {"channel": click.channel, "user": body["user"]["id"]}
+    if click.thread_ts:
+        event["thread_ts"] = click.thread_ts
     if "team_id" in body["user"]:
         event["user_team"] = body["user"]["team_id"]
     return event
 
 
-def _ask_why(body: dict[str, Any]) -> Block:
-    number = body["actions"][0]["value"]
-    place = {"channel": body["channel"]["id"], "proposal": number}
+def _ask_why(click: Click) -> Block:
+    number = str(click.number)
+    place = {"channel": click.channel, "thread": click.thread_ts, "card": click.card_ts, "proposal": number}
     return {
         "type": "modal",
         "callback_id": REASON,

@@ -14,6 +14,8 @@ PARTS = 4
 
 UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Kinds of characters that show nothing, or change how the others are shown."""
+BLANK = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u2800\u3164\uffa0")
+"""Characters of other kinds that show nothing (Unicode: Default_Ignorable_Code_Point, and the empty Braille cell)."""
 CONTROL = re.compile(r"<(?=[!@#])")
 """What would begin a control sequence of Slack's; preformatted text has no escapes, so it is parted."""
 
@@ -58,9 +60,7 @@ def file_name(approval: Approval) -> str:
 
 def visible(text: str) -> str:
     """Text that is no other than it looks: what would turn, hide or notify is spelled out."""
-    spelled = "".join(
-        _spell(char) if unicodedata.category(char) in UNSEEN and char not in "\n\t" else char for char in text
-    )
+    spelled = "".join(_spell(char) if _is_unseen(char) else char for char in text)
     return CONTROL.sub("<\u2060", spelled)
 
 
@@ -82,6 +82,11 @@ def labelled(label: str, text: str, file: str = "") -> Iterator[Block]:
 def section(text: str) -> Block:
     """A section of mrkdwn whose words are defused already."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, 2_900), "verbatim": True}}
+
+
+def _is_unseen(char: str) -> bool:
+    hidden = char in BLANK or "\ufe00" <= char <= "\ufe0f" or "\U000e0000" <= char <= "\U000e0fff"
+    return hidden or (unicodedata.category(char) in UNSEEN and char not in "\n\t")
 
 
 def _spell(char: str) -> str:
