@@ -74,10 +74,6 @@ async def _run_all(
     return list(await asyncio.gather(*map(run, chosen)))
 
 
-def _write(file: Path, done: Sequence[Result]) -> None:
-    file.write_text(json.dumps([as_json(*one) for one in done], indent=2, ensure_ascii=False), encoding="utf-8")
-
-
 async def run_scenario(scenario: Scenario, model: dict[str, str] | None, *, talks: bool) -> Result:
     """One scenario in a world of its own; trouble with the world is told and not judged."""
     with tempfile.TemporaryDirectory(prefix="sre-bot-eval-") as folder:
