@@ -140,6 +140,10 @@ def as_json(scenario: Scenario, ranked: Ranked | None, report: Report | None, tr
     }
 
 
+def _write(file: Path, results: Sequence[Result]) -> None:
+    file.write_text(json.dumps([as_json(*one) for one in results], indent=2, ensure_ascii=False), encoding="utf-8")
+
+
 def _verdicts(report: Report) -> str:
     failed = [name for name, held in report.verdicts.items() if not held]
     return f"not: {', '.join(failed)}" if failed else "right"
