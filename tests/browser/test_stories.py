@@ -66,6 +66,7 @@ class Desk:
         await form.get_by_label("Title").fill(story.paged)
         await form.get_by_label("Service").select_option(label="api-server")
         await form.get_by_role("button", name="Trigger").click()
+        await expect(self.page.get_by_role("heading", name=story.paged)).to_be_visible()
         await self.go("#/chat/" + self.stack.channel)
         card = self.page.locator(".conversation .message", has_text=story.paged).last
         await card.get_by_role("link", name=re.compile(r"\d+ repl")).click(timeout=PATIENCE)
@@ -73,9 +74,7 @@ class Desk:
     async def reads(self, *words: str | re.Pattern[str], within: float = PATIENCE) -> None:
         """Wait until the thread says so."""
         for each in words:
-            if isinstance(each, re.Pattern):  # a browser's expressions know no flag for ASCII
-                each = re.compile(each.pattern, each.flags & re.IGNORECASE)
-            await expect(self.thread).to_contain_text(each, timeout=within)
+            await expect(self.thread).to_contain_text(_in_browser(each), timeout=within)
 
     async def approve(self) -> None:
         """The button of the card that waits, and the question whether one is sure."""
@@ -87,6 +86,11 @@ class Desk:
         """A screenshot, where somebody wants them."""
         if folder := os.environ.get("SCREENSHOTS"):
             await self.page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def _in_browser(words: str | re.Pattern[str]) -> str | re.Pattern[str]:
+    """An expression without the flag for ASCII, which a browser's do not know."""
+    return words if isinstance(words, str) else re.compile(words.pattern, words.flags & re.IGNORECASE)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -108,7 +112,9 @@ async def desk(stack: Stack, browser: Browser) -> AsyncIterator[Desk]:
         url = await open_pages.enter_async_context(show(stack, approvers=("Ada",)))
         scene = Scene(url, App(stack.slack.found, stack.http), browser)
         open_pages.push_async_callback(scene.close)
-        yield Desk(await scene.open("#/fleet"), stack)
+        person = Desk(await scene.open("#/fleet"), stack)
+        yield person
+        await person.picture("last")
         assert scene.errors == [], "the browser's console"
 
 
