@@ -14,7 +14,11 @@ from sre_bot.errors import Unreachable
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import ApprovalState, Proposal
 from sre_bot.incidents.postmortems import PUBLISHES
+from sre_bot.workflows.circumstances import Circumstances
+from sre_bot.workflows.conversation import Conversation
 from sre_bot.workflows.past import HEADER, LIMIT, Lead, PastIncidents, compose, likeness
+
+from .room import Room, prompt
 
 SERVICES = ("api-server", "payment-svc", "auth-svc")
 POOL = {"title": "api-server: pool exhausted", "summary": "500s", "impact": "", "root_cause": "DB_POOL_SIZE was 1."}
@@ -103,3 +107,15 @@ def test_likeness_needs_a_service_or_two_symptoms() -> None:
     assert likeness("api-server errors", "api-server errors, slow", SERVICES) == 3
     assert likeness("errors", "errors", SERVICES) == 0
     assert likeness("errors, slow", "errors, slow", SERVICES) == 2
+
+
+async def test_leads_are_given_at_the_start_of_a_conversation_only(ledger: Ledger) -> None:
+    async def recall(text: str) -> str:
+        return f"LEADS for {text}"
+
+    room: Any = Room()
+    nobody: Any = None
+    conversation = Conversation(ledger, nobody, room, Circumstances(past=recall))
+    asked = prompt("api-server errors")
+    assert (await conversation.context(asked, new=True)).startswith("LEADS for api-server errors")
+    assert await conversation.context(asked, new=False) == ""
