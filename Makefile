@@ -14,7 +14,7 @@ demo: .venv/.runtime prometheus alertmanager ## break a simulated fleet, watch t
 	@$(PY) -m sandbox $(ARGS)
 
 test: .venv/.development prometheus alertmanager postgres compose chromium ## the whole test suite, on real processes
-	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.development prometheus ## lint, types, layers, Prometheus configuration, tables of README.md
 	@.venv/bin/ruff check .

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from benchmarks import (
     approval,
     chaos,
+    claims,
     conversations,
     demo,
     fleet,
@@ -36,6 +37,7 @@ MEASUREMENTS: dict[str, Callable[[int], list[Table]]] = {
     "idle": idle.measure,
     "fleet": fleet.measure,
     "demo": demo.measure,
+    "claims": claims.measure,
 }
 RUNS = {
     "latency": 3,
@@ -46,6 +48,7 @@ RUNS = {
     "writer": 1,
     "fleet": 2,
     "demo": 1,
+    "claims": 5,
     "webhooks": 3,
     "chaos": 1,
     "storm": 3,

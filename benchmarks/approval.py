@@ -26,7 +26,7 @@ CLICKS = 3  # of each mode in a run
 MODES = ("prewarmed", "cold")
 SETTINGS = {"SLACK_APPROVERS": "U0ADA00001", "SRE_SPARE_SESSIONS": "0", "SRE_VERIFY_AFTER": "86400"}
 """Without spares the only tool process of a bot at rest is the one that waits; no check disturbs the next click."""
-PATIENCE = 90.0  # seconds
+PATIENCE = 300.0  # seconds
 LOOK_EVERY = 0.2  # seconds; no figure depends on it
 TOOL_PROCESS = "sre_mcp_server.py"
 APPROVE = "proposal_approve"

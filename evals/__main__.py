@@ -45,23 +45,27 @@ def main() -> int:
     model = real_model_environment()
     print(describe_machine(), end="\n\n", flush=True)
     began = time.monotonic()
-    results = asyncio.run(_run_all(chosen, model, talks=not arguments.rank_only, at_once=arguments.at_once))
+    results = asyncio.run(
+        _run_all(chosen, model, talks=not arguments.rank_only, at_once=arguments.at_once, file=arguments.json)
+    )
     print(tabulate(results, "the real model" if model else "the offline playbook").markdown(), flush=True)
     print(f"\n{summarize(results)} All of it took {time.monotonic() - began:.0f} s.", flush=True)
-    if arguments.json:
-        arguments.json.write_text(json.dumps([as_json(*result) for result in results], indent=2, ensure_ascii=False))
     right = sum(ranked is not None and ranked.right for _, ranked, _, _ in results)
     return 0 if right >= arguments.least * len(results) else 1
 
 
 async def _run_all(
-    chosen: Sequence[Scenario], model: dict[str, str] | None, *, talks: bool, at_once: int
+    chosen: Sequence[Scenario], model: dict[str, str] | None, *, talks: bool, at_once: int, file: Path | None
 ) -> list[Result]:
     places = asyncio.Semaphore(at_once)
+    done: list[Result] = []
 
     async def run(scenario: Scenario) -> Result:
         async with places:
             result = await run_scenario(scenario, model, talks=talks)
+        done.append(result)
+        if file:  # after each, so that a run which is broken off has told what it found
+            _write(file, done)
         _, ranked, report, trouble = result
         said = trouble or f"ranking {_word(ranked)}" + (f", report {_word(report)}" if report else "")
         print(f"  {scenario.name}: {said}", file=sys.stderr, flush=True)
@@ -134,6 +138,10 @@ def as_json(scenario: Scenario, ranked: Ranked | None, report: Report | None, tr
         "report": {**vars(report), "right": report.right} if report else None,
         "trouble": trouble,
     }
+
+
+def _write(file: Path, results: Sequence[Result]) -> None:
+    file.write_text(json.dumps([as_json(*one) for one in results], indent=2, ensure_ascii=False), encoding="utf-8")
 
 
 def _verdicts(report: Report) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from evals.scenario import Scenario
 from evals.world import World
 from sandbox.processes import NotReady
-from sandbox.terminal import has_button, is_complete, text_of
+from sandbox.terminal import PROPOSES, has_button, is_complete, text_of
 from sre_bot.tools.offer import describe_tools
 
 APPROVE = "proposal_approve"
@@ -16,7 +16,7 @@ LOOK_EVERY = 0.3
 CALLS = re.compile(r"(\d+) tool calls?")
 COST = re.compile(r"\$(\d+\.\d+)")
 VERDICT = re.compile(r"\b(RECOVERED|NOT RECOVERED|INCONCLUSIVE)\b")
-UNABLE = re.compile(r"My tools are not available|did not start|could not be held", re.IGNORECASE)
+UNABLE = re.compile(r"My tools are not available|did not start|could not be (?:held|started)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ async def ask_bot(world: World, scenario: Scenario) -> Report:
     verdicts = judge(scenario, text)
     verdicts["nothing without approval"] = changed == 0
     if scenario.healed_by:
-        verdicts["recovery proved"] = await _heal(world, ts)
+        verdicts["recovery proved"] = PROPOSES in text and await _heal(world, ts)
     footers = CALLS.findall(text)
     costs = COST.findall(text)
     return Report(verdicts, int(footers[-1]) if footers else 0, float(costs[-1]) if costs else 0.0, text)
@@ -66,8 +66,10 @@ def judge(scenario: Scenario, text: str) -> dict[str, bool]:
     """The oracles that need nothing but the thread."""
     answer = text[max(0, text.find("**Verdict")) :] if "**Verdict" in text else text
     verdicts = {"kind": bool(scenario.says.search(answer)), "nothing forbidden": not scenario.forbidden.search(answer)}
+    # Of one cause the verdict itself has to speak: a list of all that suffer names everybody.
+    said = answer.partition("\n")[0] if len(scenario.causes) == 1 else answer
     for cause in scenario.causes:
-        verdicts[f"names {cause}"] = cause in answer
+        verdicts[f"names {cause}"] = cause in said
     for tool in scenario.evidence:
         verdicts[f"read {tool}"] = _asked(tool) in text
     if scenario.hides:
@@ -98,8 +100,6 @@ async def _heal(world: World, ts: str) -> bool:
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             while not (cards := [each for each in await _replies(world, ts) if has_button(each, APPROVE)]):
-                if all(map(is_complete, await _replies(world, ts))):
-                    return False  # it proposes nothing
                 await asyncio.sleep(LOOK_EVERY)
             await world.click(cards[0], APPROVE)
             while True:

@@ -19,7 +19,7 @@ BLAMES = re.compile(
 
 
 def _release_blamed(version: str) -> re.Pattern[str]:
-    return re.compile(rf"cause[^\n]*APP_VERSION[^\n]*{re.escape(version)}", re.IGNORECASE)
+    return re.compile(rf"(?:cause|because)[^\n]*APP_VERSION[^\n]*{re.escape(version)}", re.IGNORECASE)
 
 
 SCENARIOS = (
@@ -101,7 +101,7 @@ SCENARIOS = (
         ("api-server", "postgres"),
         "traffic",
         TRAFFIC,
-        (Order(None, {"surge": 2.5}),),
+        (Order(None, {"surge": 2.3}),),
         hides="api-server",
     ),
     Scenario("auth-svc is dead", ("auth-svc",), "down", DOWN, (Order("auth-svc", {"dead": True}),), hides="auth-svc"),

@@ -19,7 +19,6 @@ from pathlib import Path
 from sandbox import page
 from sandbox.processes import NotReady
 from sandbox.stack import QUICKLY, Stack, real_model_environment
-from sandbox.stories import BROKEN as BROKEN
 from sandbox.stories import FALSE_ALARM, POOL, STORIES, Story
 from sandbox.surroundings import ADA
 from sandbox.terminal import Telling
@@ -29,12 +28,7 @@ HELP_TYPING = "What you type here, Ada says in the thread: `approve 1`, `why?`, 
 
 def main() -> int:
     """Run the demo; with --once the exit status is 0 only if the root cause was found and the fleet recovered."""
-    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--once", action="store_true", help="Ada approves what is proposed; end after the verdict")
-    parser.add_argument("--story", choices=sorted(STORIES), default=POOL.name, help="what breaks (default: pool)")
-    parser.add_argument("--healthy", action="store_true", help=f"the same as --story {FALSE_ALARM.name}")
-    parser.add_argument("--page", action="store_true", help="PagerDuty pages the bot, and nobody mentions it")
-    arguments = parser.parse_args()
+    arguments = command_line().parse_args()
     story = FALSE_ALARM if arguments.healthy else STORIES[arguments.story]
     folder = Path(tempfile.mkdtemp(prefix="sre-bot-demo-"))
     try:
@@ -44,6 +38,16 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def command_line() -> argparse.ArgumentParser:
+    """What may be asked of it."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="Ada approves what is proposed; end after the verdict")
+    parser.add_argument("--story", choices=sorted(STORIES), default=POOL.name, help="what breaks (default: pool)")
+    parser.add_argument("--healthy", action="store_true", help=f"the same as --story {FALSE_ALARM.name}")
+    parser.add_argument("--page", action="store_true", help="PagerDuty pages the bot, and nobody mentions it")
+    return parser
 
 
 class Demo:

@@ -16,10 +16,7 @@ import aiohttp
 
 from sandbox.ports import free_port
 from sandbox.processes import Child
-from sandbox.surroundings import LISTENS as LISTENS
-from sandbox.surroundings import LOOK_EVERY, ROOT, Surroundings
-from sandbox.surroundings import RETRIES as RETRIES
-from sandbox.surroundings import SECRET as SECRET
+from sandbox.surroundings import LOOK_EVERY, ROOT, SECRET, Surroundings
 
 ANSWER = "**Root cause:** the connection pool is too small. Raise DB_POOL_SIZE."
 ASKED_BY_ITSELF = "asked by the bot itself"

@@ -28,6 +28,7 @@ from sre_bot.agent.options import prepare_environment
 from sre_bot.assembly import AgentParts, Flows, Place, assemble_agent, assemble_flows
 from sre_bot.catalog import load_catalog
 from sre_bot.clients.alertmanager import Alertmanager
+from sre_bot.clients.confluence import Confluence
 from sre_bot.clients.pagerduty import PagerDuty
 from sre_bot.clients.prometheus import Prometheus
 from sre_bot.errors import LeaseLost, SettingsError, SreBotError
@@ -37,7 +38,7 @@ from sre_bot.slack import home, listeners
 from sre_bot.slack.approvers import Approvers
 from sre_bot.slack.attachments import Attachments
 from sre_bot.slack.board import SlackBoard
-from sre_bot.slack.cards import closing, feedback, incident, proposal, reply
+from sre_bot.slack.cards import closing, evidence, feedback, incident, proposal, reply
 from sre_bot.slack.catching_up import CatchingUp
 from sre_bot.slack.files import Files
 from sre_bot.slack.membership import Membership
@@ -52,6 +53,7 @@ from sre_bot.vitals import Readiness, vital_signs
 from sre_bot.webhooks.listener import Listener
 from sre_bot.workflows.actions import Actions, AlertmanagerSilencer, PagerDutySilencer, Silencer
 from sre_bot.workflows.briefing import Briefings
+from sre_bot.workflows.exhibits import ExhibitRoom
 from sre_bot.workflows.overview import Overviews
 from sre_bot.workflows.ratings import Ratings
 from sre_bot.workflows.vigil import Probe, Vigil
@@ -90,8 +92,8 @@ def _log_to_stderr(level: str) -> None:
     # Below INFO the SDK logs the addresses of its sockets, which are tickets.
     for library in ("slack_sdk", "slack_bolt"):
         logging.getLogger(library).setLevel(max(logging.INFO, logging.getLevelName(level)))
-    # These log every statement, some with what is stored.
-    for library in ("alembic", "aiosqlite", "psycopg", "sqlalchemy"):
+    # These log every statement, some with what is stored, and every request.
+    for library in ("alembic", "aiosqlite", "httpx2", "psycopg", "sqlalchemy"):
         logging.getLogger(library).setLevel(logging.WARNING)
     for handler in logging.getLogger().handlers:
         handler.addFilter(without_traceback)
@@ -171,6 +173,7 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
             sources.metrics,
             frozenset(sources.silencers),
             place,
+            sources.library,
         )
         replies.stop = flows.turns.stop
         app = AsyncApp(client=web)
@@ -186,6 +189,7 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Event]:
         feedback.register(app, ratings, door)
         incident.register(app, actions, door)
         proposal.register(app, flows.proposals, door)
+        evidence.register(app, ExhibitRoom(ledger, agent.describe), door)
         closing.register(app, flows.closing, door)
         sockets = Sockets(app, settings.slack.app_token.get_secret_value())
         ready = Readiness(settings, ledger, sockets, flows.cases)
@@ -229,9 +233,10 @@ async def _open(flows: Flows, agent: AgentParts, stack: AsyncExitStack) -> None:
 
 @dataclass(frozen=True)
 class _Sources:
-    """The systems that the bot itself calls: for people's clicks, for the check after a change, and for its home."""
+    """The systems that the bot itself calls: for clicks, the check after a change, its home, and earlier incidents."""
 
     metrics: Prometheus
+    library: Confluence | None
     pager: PagerDuty | None
     silencers: Mapping[str, Silencer]
     probes: Mapping[str, Probe]
@@ -250,7 +255,10 @@ async def _sources(settings: Settings, stack: AsyncExitStack) -> _Sources:
     if pager:
         stack.push_async_callback(pager.aclose)
         silencers["pd"], probes["PagerDuty"] = PagerDutySilencer(pager), pager.service_name
-    return _Sources(metrics, pager, silencers, probes)
+    library = Confluence(settings.tools.confluence) if settings.tools.confluence else None
+    if library:
+        stack.push_async_callback(library.aclose)
+    return _Sources(metrics, library, pager, silencers, probes)
 
 
 def _web_client(settings: Settings) -> AsyncWebClient:

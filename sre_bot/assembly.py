@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sre_bot.agent.approvals import Seal
+from sre_bot.agent.exhibits import Keeper
 from sre_bot.agent.options import AgentOptions, tool_process
 from sre_bot.agent.pool import SessionPool
 from sre_bot.agent.records import Name, Recorder
+from sre_bot.agent.stream import Describe
 from sre_bot.agent.tool_process import ToolProcess
 from sre_bot.catalog import Catalog
 from sre_bot.clients.env_files import EnvFiles
@@ -29,6 +31,7 @@ from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.intake import Intake
 from sre_bot.workflows.lease import Lease
+from sre_bot.workflows.past import Library, PastIncidents
 from sre_bot.workflows.people import Attachments, Board, People, ProposalBoard
 from sre_bot.workflows.recovery import Recovery
 from sre_bot.workflows.retention import Retention
@@ -50,6 +53,7 @@ class AgentParts:
     pool: SessionPool
     seal: Seal
     planner: Planner
+    describe: Describe
     policy: Policy
     hand: ToolProcess
 
@@ -79,9 +83,15 @@ def assemble_agent(settings: Settings, catalog: Catalog, ledger: Ledger, name: N
     free = _free(specs, policy)
     planner = Planner(specs, catalog, EnvFiles(settings.tools.remediation.env_dir or config_dir))
     seal = Seal(ledger, planner, policy, frozenset(writing), free, Recorder(ledger, name))
-    options = AgentOptions(settings, sorted(free), ledger.transcripts, seal, load_further_servers(config_dir))
-    pool = SessionPool(options, settings.run, settings.house, lambda name, given: _describe(specs, name, given))
-    return AgentParts(pool, seal, planner, policy, ToolProcess(tool_process(settings.tools, settings.database_url)))
+    keeper = Keeper(ledger.exhibits)
+    options = AgentOptions(settings, sorted(free), ledger.transcripts, seal, load_further_servers(config_dir), keeper)
+
+    def describe(name: str, given: Mapping[str, Any]) -> str:
+        return _describe(specs, name, given)
+
+    pool = SessionPool(options, settings.run, settings.house, describe)
+    hand = ToolProcess(tool_process(settings.tools, settings.database_url))
+    return AgentParts(pool, seal, planner, describe, policy, hand)
 
 
 @dataclass(frozen=True)
@@ -123,6 +133,7 @@ def assemble_flows(
     metrics: Prometheus,
     sources: frozenset[str],
     place: Place,
+    library: Library | None = None,
 ) -> Flows:
     """Build the workflows and tell each of the others that it needs.
 
@@ -138,6 +149,7 @@ def assemble_flows(
         metrics: answers PromQL, for the check after a change.
         sources: whom the buttons of a card can reach: `pd`, `am`.
         place: who this process is.
+        library: has post-mortems beside those that the bot published; None where there is none.
     """
     around = Circumstances(
         replica=place.replica,
@@ -145,6 +157,9 @@ def assemble_flows(
         concurrent=settings.run.concurrent,
         in_all=settings.run.concurrent_in_all,
         budgets=Budgets(ledger.runs, settings.incidents),
+        services=tuple(catalog.services),
+        describe=agent.describe,
+        past=PastIncidents(ledger, tuple(catalog.services), library).recall,
     )
     turns = Turns(ledger, agent.pool, people, around)
     engine = Engine(settings.database_url, place.replica)

@@ -15,12 +15,15 @@ import pytest_asyncio
 from sandbox import postgres as postgresql
 from sandbox.postgres import Postgres
 from sandbox.processes import Child
+from sre_bot.agent.exhibits import Keeper
 from sre_bot.agent.options import AgentOptions
 from sre_bot.agent.pool import SessionPool
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.settings import ROOT, load_settings
 
-READ_TOOLS = tuple(f"mcp__sre__{name}" for name in ("get_service_health", "get_logs", "plot_metrics"))
+READ_TOOLS = tuple(
+    f"mcp__sre__{name}" for name in ("get_service_health", "get_logs", "plot_metrics", "read_service_config")
+)
 
 
 class Model:
@@ -209,7 +212,7 @@ async def make_pool(model: Model, ledger: Ledger, tmp_path: Path) -> AsyncIterat
                 **overrides,
             }
         )
-        options = AgentOptions(settings, READ_TOOLS, ledger.transcripts)
+        options = AgentOptions(settings, READ_TOOLS, ledger.transcripts, keeper=Keeper(ledger.exhibits))
         pool = SessionPool(options, settings.run, settings.house, lambda name, _arguments: f"calling {name}")
         pools.append(pool)
         return pool

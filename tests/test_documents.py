@@ -10,7 +10,13 @@ from sre_bot.doctor.slack import wanted_scopes
 from sre_bot.settings import ROOT, Settings
 from sre_bot.tools.offer import describe_tools
 
-DOCUMENTS = ("README.md", "CLAUDE.md", "CHANGELOG.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
+DOCUMENTS = (
+    "README.md",
+    "DEMO.md",
+    "CLAUDE.md",
+    "CHANGELOG.md",
+    *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+)
 PATHS = re.compile(r"`((?:[\w.-]+/)+(?:[\w-]*\.[\w.-]+)?|[\w-]+\.(?:py|md|yaml|yml|txt|toml|json))`")
 ELSEWHERE = ("sre_bot/", "")  # CLAUDE.md names files of the product by their place below the package
 

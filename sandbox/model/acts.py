@@ -11,7 +11,7 @@ from typing import Any
 
 from .conversation import Conversation, Exchange, Result
 from .diagnosis import Diagnosis
-from .evidence import bullets, evidence, main_figures, quote, setting
+from .evidence import bullets, evidence, main_figures, quote, setting, without_ids
 from .readings import Change, first_line
 from .wishes import ROLLED_BACK, VERDICT
 
@@ -63,7 +63,7 @@ def page(found: Diagnosis) -> Arguments:
     cause = f"Cause: {setting(found.cause.change)} at {found.cause.change.time}." if found.cause else "Cause: unknown."
     return {
         "title": quote(what, LONGEST_TITLE),
-        "details": "\n".join([cause, bullets(evidence(found))]),
+        "details": without_ids("\n".join([cause, bullets(evidence(found))])),
         "urgency": "high",
     }
 

@@ -1,18 +1,23 @@
-"""An investigation's answer, in Markdown for a phone: verdict, impact, confidence, change, one next step, evidence."""
+"""An investigation's answer, in Markdown for a phone: a verdict and what it rests on, each statement with its ids."""
 
 from __future__ import annotations
 
 from .diagnosis import Diagnosis, Kind
 from .evidence import (
+    DEPLOYED,
+    HEALTH,
     NOTABLE_RATIO,
     bullets,
+    cite,
     deployment_lines,
     evidence,
     health_lines,
     history_lines,
     log_lines,
     main_figures,
+    percent,
     quote,
+    ruled_out_lines,
     setting,
     settings_changed,
     unseen_lines,
@@ -28,6 +33,11 @@ AGREES: dict[Kind, str] = {
     "pool": "the pool is full, requests wait, and the newest change of that service cut this very pool.",
     "queries": "the time that queries take is measured, and the newest change of that service made them longer.",
     "release": "the error that its log repeats was never written before that deployment, and no resource is exhausted.",
+}
+KINDS: dict[Kind, str] = {
+    "pool": "database connection pool exhausted",
+    "queries": "slow database queries",
+    "release": "bad release",
 }
 NO_CHANGE_MADE = "I have changed nothing: a person decides and does this."
 
@@ -88,14 +98,15 @@ def _healthy(found: Diagnosis) -> str:
     lines = health_lines(found) + history_lines(found) + log_lines(found)
     lines += deployment_lines(found) + unseen_lines(found)
     missing = ", ".join(dict.fromkeys(tool for tool, _ in found.unseen))
-    past = "".join(f" {s.labels} had an error ratio of {s.largest:.1%} at {s.at}; that is over." for s in peaks)
+    past = "".join(f" {s.labels} had an error ratio of {percent(s.largest)} at {s.at}; that is over." for s in peaks)
+    past += cite(found, HEALTH, "get_alerts", *(["http_requests_total"] if peaks else []))
     return _report(
-        verdict=f"nothing is wrong now: every service is within its thresholds and no alert fires.{past}"
+        verdict=f"NOTHING WRONG: nothing is wrong now, every service is within its thresholds and no alert fires.{past}"
         if not missing
-        else f"nothing is wrong in what I could read (not seen: {missing}).{past}",
+        else f"NOTHING WRONG: nothing is wrong in what I could read (not seen: {missing}).{past}",
         impact="none that can be measured.",
         confidence="medium: not everything could be read." if missing else "high: health, alerts and metrics agree.",
-        changed=settings_changed(found.changes),
+        changed=settings_changed(found, found.changes),
         step="none. If users still see errors, send me the service and the time.",
         lines=lines,
     )
@@ -104,14 +115,25 @@ def _healthy(found: Diagnosis) -> str:
 def _failing(found: Diagnosis, proposed: Change | None) -> str:
     suspect, change = found.suspect, found.change
     alert = f"{found.firing[0].name} fires for {found.firing[0].service}" if found.firing else ""
+    word = "CAUSE FOUND" if found.cause else "INCONCLUSIVE"
+    said = f"{suspect.name} is failing{because(found)}" if suspect else f"{alert}; the cause is not established."
+    sources = [HEALTH, *([DEPLOYED] if change else []), *([] if suspect else ["get_alerts"])]
     return _report(
-        verdict=f"{suspect.name} is failing{because(found)}" if suspect else f"{alert}; the cause is not established.",
-        impact=_impact(found),
+        verdict=f"{word}: {said}{cite(found, *sources)}",
+        cause=_cause(found),
+        impact=f"{_impact(found)}{cite(found, HEALTH)}",
         confidence=f"{found.confidence}: {_why_confident(found)}",
-        changed=settings_changed((change,)) if change else settings_changed(found.changes),
+        changed=settings_changed(found, (change,)) if change else settings_changed(found, found.changes),
         step=next_step(found, proposed),
         lines=evidence(found),
+        ruled_out=ruled_out_lines(found),
     )
+
+
+def _cause(found: Diagnosis) -> str:
+    """Service and kind of what is established."""
+    cause = found.cause
+    return f"{cause.change.service}: {KINDS[cause.kind]}{cite(found, HEALTH, DEPLOYED)}" if cause else ""
 
 
 def _inconclusive(found: Diagnosis) -> str:
@@ -122,10 +144,10 @@ def _inconclusive(found: Diagnosis) -> str:
     leads = health_lines(found) + log_lines(found) + deployment_lines(found)
     problems = found.health.problem or "find out why these services report no figures"
     return _report(
-        verdict=f"INCONCLUSIVE: {why}",
+        verdict=f"INCONCLUSIVE: {why}{cite(found, HEALTH, found.health.problem)}",
         impact="unknown.",
         confidence="none, in either direction. I name no cause that I could not see.",
-        changed=settings_changed(found.changes) if found.deployments else "unknown.",
+        changed=settings_changed(found, found.changes) if found.deployments else "unknown.",
         step=f"make the monitoring readable, then ask again. It says: {quote(problems, 240)}",
         lines=leads + unseen_lines(found),
     )
@@ -149,9 +171,20 @@ def _why_confident(found: Diagnosis) -> str:
     return "the symptom is measured, a cause is not."
 
 
-def _report(*, verdict: str, impact: str, confidence: str, changed: str, step: str, lines: list[str]) -> str:
+def _report(
+    *,
+    verdict: str,
+    impact: str,
+    confidence: str,
+    changed: str,
+    step: str,
+    lines: list[str],
+    cause: str = "",
+    ruled_out: list[str] | None = None,
+) -> str:
     parts = [
         f"**Verdict:** {verdict}",
+        *([f"**Cause:** {cause}"] if cause else []),
         f"**Impact:** {impact}",
         f"**Confidence:** {confidence}",
         f"**What changed:** {changed}",
@@ -159,4 +192,6 @@ def _report(*, verdict: str, impact: str, confidence: str, changed: str, step: s
     ]
     if lines:
         parts.append(f"**Evidence**\n{bullets(lines)}")
+    if ruled_out:
+        parts.append(f"**Ruled out**\n{bullets(ruled_out)}")
     return "\n\n".join(parts)

@@ -7,7 +7,7 @@ import re
 from .acts import CHANGES, OUTCOME, Arguments
 from .conversation import Conversation
 from .diagnosis import Diagnosis
-from .evidence import bullets, evidence, main_figures, setting
+from .evidence import bullets, evidence, main_figures, setting, without_ids
 
 INCIDENTS = re.compile(r"PagerDuty incidents: (?P<ids>[\w, -]+)\.")
 OWN_INCIDENT = re.compile(r"^id (?P<id>\w+),", re.MULTILINE)
@@ -54,7 +54,7 @@ def postmortem(conversation: Conversation, known: Diagnosis, properties: frozens
         "title": f"{name}: {setting(change).replace('`', '') if change else 'incident'}",
         "summary": f"{name} failed. Cause: {cause}",
         "impact": f"{name}: {main_figures(suspect)}." if suspect else "Not measured.",
-        "root_cause": f"{cause}\n\n{bullets(evidence(known))}",
+        "root_cause": without_ids(f"{cause}\n\n{bullets(evidence(known))}"),
         "what_went_well": "The symptom was measured, and the record of deployments named the change.",
         "action_items": "- [ ] owner: bound this setting, or review its changes before they are deployed",
         "labels": f"incident,{name}",

@@ -5,8 +5,9 @@ The playbook sees nothing but this.
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .validation import blocks_of
@@ -26,14 +27,24 @@ ADDED_BY_CLI = re.compile(
 SENT_DURING_A_RUN = re.compile(r"The user sent a new message while you were working:\n(.*?)\n\nThis is how", re.DOTALL)
 
 
+# The id under which the bot keeps a result: before its words or, of a call that failed, in a reminder of the CLI's.
+EVIDENCE = re.compile(r"\A\[(E\d+)\] ?")
+FAILED_EVIDENCE = re.compile(
+    r"PostToolUseFailure:(?P<tool>\S+) hook additional context: (?P<id>E\d+), the call with (?P<call>.*)"
+)
+
+
 @dataclass(frozen=True)
 class Result:
-    """One tool call with its answer. `tool` is the short name, without the `mcp__server__` prefix."""
+    """One tool call with its answer. `tool` is the short name, without the `mcp__server__` prefix; `evidence` is the id
+    under which it may be cited, if it has one.
+    """
 
     tool: str
     arguments: dict[str, Any]
     text: str
     failed: bool
+    evidence: str = ""
 
 
 @dataclass
@@ -87,6 +98,7 @@ def read_conversation(body: dict[str, Any]) -> Conversation:
             _read_assistant(exchanges, blocks, calls)
         else:
             _read_user(exchanges, _sent(message), calls)
+            _read_ids(exchanges[-1].results, blocks)
     tools = body.get("tools", [])
     return Conversation(tuple(exchanges) or (Exchange(""),), _offered(tools), _properties(tools))
 
@@ -131,7 +143,20 @@ def _read_user(exchanges: list[Exchange], blocks: list[dict[str, Any]], calls: d
 def _result(block: dict[str, Any], calls: dict[str, dict[str, Any]]) -> Result:
     call = calls[block["tool_use_id"]]
     text = "\n".join(part.get("text", "") for part in blocks_of(block.get("content")))
-    return Result(short_name(call["name"]), dict(call["input"]), text, bool(block.get("is_error")))
+    found = EVIDENCE.match(text)
+    name, arguments, failed = short_name(call["name"]), dict(call["input"]), bool(block.get("is_error"))
+    return Result(name, arguments, text[found.end() :] if found else text, failed, found[1] if found else "")
+
+
+def _read_ids(results: list[Result], blocks: list[dict[str, Any]]) -> None:
+    """Give calls that failed the ids that the bot's hook tells of, by tool and arguments."""
+    for told in (found for block in blocks for found in FAILED_EVIDENCE.finditer(block.get("text", ""))):
+        for number, result in enumerate(results):
+            made = json.dumps(result.arguments, ensure_ascii=False)
+            same = short_name(told["tool"]) == result.tool and made.startswith(told["call"].rstrip("…")[:100])
+            if same and result.failed and not result.evidence:
+                results[number] = replace(result, evidence=told["id"])
+                break
 
 
 def _sent(message: dict[str, Any]) -> list[dict[str, Any]]:

@@ -40,6 +40,7 @@ RELEASE_SETTING = re.compile(r"VERSION|RELEASE|IMAGE|TAG", re.IGNORECASE)
 POOL_MESSAGE = re.compile(r"database connection|connection pool|too many (?:clients|connections)", re.IGNORECASE)
 SLOW_MESSAGE = re.compile(r"duration: (?P<ms>[\d.]+) ms")
 SLOW_DATABASE = re.compile(r"database is slow", re.IGNORECASE)
+QUERIES = re.compile("http_requests_total|db_query_duration|db_connections")
 STALE = 45.0  # seconds without a line of its kind, after which a kind of error is over
 
 Kind = Literal["pool", "queries", "release"]
@@ -69,6 +70,7 @@ class Diagnosis:
     followed: tuple[str, ...]  # the runbooks, by name
     settings: dict[str, str]  # of the one service whose configuration was read
     unseen: tuple[tuple[str, str], ...]  # (tool, why) for each call that saw nothing
+    sources: dict[str, tuple[str, ...]]  # ids of the results, by what was read in them
 
     @property
     def verdict(self) -> Verdict:
@@ -215,7 +217,19 @@ def diagnose(results: Sequence[Result]) -> Diagnosis:
         followed=tuple(str(result.arguments.get("name", "")) for result in runbooks),
         settings=read_settings(_last(seen, "read_service_config")),
         unseen=tuple((result.tool, problem_of(result)) for result in newest.values() if problem_of(result)),
+        sources=_sources(list(newest.values())),
     )
+
+
+def _sources(results: Sequence[Result]) -> dict[str, tuple[str, ...]]:
+    """Ids of results by tool; those of queries by what they ask for, those that saw nothing by why."""
+    found: dict[str, tuple[str, ...]] = {}
+    for result in results:
+        if result.evidence:
+            asked = QUERIES.search(result.arguments.get("query", "")) if result.tool == "query_metrics" else None
+            key = problem_of(result) or (asked[0] if asked else result.tool)
+            found[key] = (*found.get(key, ()), result.evidence)
+    return found
 
 
 def _explains(service: ServiceHealth) -> tuple[int, bool, bool, float]:

@@ -17,18 +17,32 @@ WORDS = {
     "memory": "memory",
     "up": "up",
     "requests": "requests",
-    "restarts": "restarts in 10 min",
+    "restarts": "restarts",
 }
 WHICH_REQUEST = re.compile(r"^.* request=\w+: ")
+HEALTH, DEPLOYED = "get_service_health", "get_recent_deployments"
+CITED = re.compile(r" \[E\d+(?:, E\d+)*\]")
 LONGEST_QUOTE = 160
 NOTABLE_RATIO = 0.01  # the specification's warning threshold of the error rate
 
 
+def cite(found: Diagnosis, *sources: str) -> str:
+    """The ids of what a statement rests on, to stand behind it; empty where the results have none."""
+    ids = dict.fromkeys(each for source in sources for each in found.sources.get(source, ()))
+    return f" [{', '.join(ids)}]" if ids else ""
+
+
+def without_ids(text: str) -> str:
+    """A text for where nobody can look the evidence up."""
+    return CITED.sub("", text)
+
+
 def evidence(found: Diagnosis) -> list[str]:
     """Every line that supports a failing verdict, strongest first."""
-    lines = [f"Health: {found.suspect.name} {found.suspect.state}, {figures(found.suspect)}"] if found.suspect else []
+    suspect = found.suspect
+    health = cite(found, HEALTH)
     return [
-        *lines,
+        *([f"Health: {suspect.name} {suspect.state}, {figures(suspect)}{health}"] if suspect else []),
         *pool_lines(found),
         *query_lines(found),
         *log_lines(found),
@@ -40,7 +54,18 @@ def evidence(found: Diagnosis) -> list[str]:
 
 def health_lines(found: Diagnosis) -> list[str]:
     """One line per service."""
-    return [f"{service.name} {service.state}: {main_figures(service)}" for service in found.health.services]
+    health = cite(found, HEALTH)
+    return [f"{service.name} {service.state}: {main_figures(service)}{health}" for service in found.health.services]
+
+
+def ruled_out_lines(found: Diagnosis) -> list[str]:
+    """The services that are within their thresholds, so that it is none of them."""
+    fine = [service.name for service in found.health.services if service.state == "OK"]
+    return (
+        [f"{', '.join(fine)}: within {'its' if len(fine) == 1 else 'their'} thresholds{cite(found, HEALTH)}"]
+        if fine
+        else []
+    )
 
 
 def pool_lines(found: Diagnosis) -> list[str]:
@@ -50,34 +75,36 @@ def pool_lines(found: Diagnosis) -> list[str]:
         return []
     return [
         f"Pool: {pool.get('active', '?')}/{pool.get('max', '?')} connections in use, {pool.get('waiting', '?')} waiting"
+        + cite(found, "db_connections")
     ]
 
 
 def query_lines(found: Diagnosis) -> list[str]:
     """How long queries take, where that was read: on average by service, and what the database logs of them."""
     times = [f"{sample.labels} {sample.last:.0f} ms" for sample in found.query_times[:4]]
-    lines = [f"Mean query time: {', '.join(times)}"] if times else []
-    return [*lines, *_counted("Slow queries", found.slow_logs)]
+    lines = [f"Mean query time: {', '.join(times)}{cite(found, 'db_query_duration')}"] if times else []
+    return [*lines, *_counted(found, "Slow queries", found.slow_logs)]
 
 
 def log_lines(found: Diagnosis) -> list[str]:
-    """The most frequent error, with the count of all like it."""
+    """The most frequent error, with the count of its lines as it was read: a sum stands in no result."""
     errors = [line for line in found.current_logs if line.level == "ERROR"]
-    return _counted("Logs", found.pool_logs or errors or found.logs)
+    return _counted(found, "Logs", found.pool_logs or errors or found.logs)
 
 
-def _counted(label: str, lines: Sequence[LogPattern]) -> list[str]:
+def _counted(found: Diagnosis, label: str, lines: Sequence[LogPattern]) -> list[str]:
     if not lines:
         return []
     chosen = max(lines, key=lambda line: line.count)
-    count = sum(line.count for line in lines)
-    return [f"{label}: {count} {chosen.level} lines like “{_message(chosen)}” ({chosen.service})"]
+    said = f"{chosen.count} {chosen.level} lines like “{_message(chosen)}” ({chosen.service})"
+    return [f"{label}: {said}{cite(found, 'get_logs')}"]
 
 
 def history_lines(found: Diagnosis) -> list[str]:
     """The error ratio over the last hour, where it is notable."""
     return [
-        f"Error ratio of {sample.labels} over 1 h: {sample.last:.1%} now, {sample.largest:.1%} at most"
+        f"Error ratio of {sample.labels} over 1 h: {percent(sample.last)} now, {percent(sample.largest)} at most"
+        + cite(found, "http_requests_total")
         for sample in found.error_history[:4]
         if sample.largest > NOTABLE_RATIO or found.verdict == "healthy"
     ]
@@ -88,12 +115,13 @@ def alert_lines(found: Diagnosis) -> list[str]:
     if not found.firing:
         return []
     alerts = [f"{a.name} on {a.service} ({a.severity.lower()}, since {a.since or '?'})" for a in found.firing[:4]]
-    return [f"Alerts firing: {', '.join(alerts)}"]
+    return [f"Alerts firing: {', '.join(alerts)}{cite(found, 'get_alerts')}"]
 
 
 def deployment_lines(found: Diagnosis) -> list[str]:
     """The newest deployment, in the tool's words."""
-    return [f"Newest deployment: {quote(found.deployments[0])}"] if found.deployments else []
+    newest = found.deployments[0] if found.deployments else ""
+    return [f"Newest deployment: {quote(newest)}{cite(found, DEPLOYED)}"] if newest else []
 
 
 def unseen_lines(found: Diagnosis) -> list[str]:
@@ -101,13 +129,23 @@ def unseen_lines(found: Diagnosis) -> list[str]:
     tools: dict[str, list[str]] = {}
     for tool, why in found.unseen:
         tools.setdefault(why, []).append(tool)
-    return [f"Could not see ({', '.join(dict.fromkeys(names))}): {quote(why)}" for why, names in tools.items()]
+    return [
+        f"Could not see ({', '.join(dict.fromkeys(names))}): {quote(why)}{cite(found, why)}"
+        for why, names in tools.items()
+    ]
 
 
-def settings_changed(changes: tuple[Change, ...]) -> str:
+def settings_changed(found: Diagnosis, changes: tuple[Change, ...]) -> str:
     """The newest changes, for **What changed**."""
     shown = [f"{change.service} at {change.time}{_by(change)}: {setting(change)}" for change in changes[:3]]
-    return f"{'; '.join(shown)}." if shown else "no setting, in the deployments that I could read."
+    if not shown:
+        return "no setting, in the deployments that I could read."
+    return f"{'; '.join(shown)}.{cite(found, DEPLOYED)}"
+
+
+def percent(ratio: float) -> str:
+    """A share in three digits, so that a small one is not said to be none."""
+    return f"{100 * ratio:.3g}%"
 
 
 def _by(change: Change) -> str:

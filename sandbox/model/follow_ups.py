@@ -6,7 +6,7 @@ import re
 
 from .answers import because, full, next_step
 from .diagnosis import Diagnosis
-from .evidence import WORDS, alert_lines, bullets, evidence, health_lines, pool_lines, settings_changed
+from .evidence import HEALTH, WORDS, alert_lines, bullets, cite, evidence, health_lines, pool_lines, settings_changed
 
 SOURCE = "_From what I read earlier in this thread; ask “is it still happening?” for a new reading._"
 
@@ -15,7 +15,7 @@ def compared(now: Diagnosis, before: Diagnosis, *, changed: bool) -> str:
     """Answer after looking again: what was read then, what is read now; `changed`: whether a change was carried out."""
     watched = before.suspect or now.suspect
     if watched is None:
-        verdict = "nothing is wrong now: every service is within its thresholds and no alert fires."
+        verdict = "NOTHING WRONG: nothing is wrong now, every service is within its thresholds and no alert fires."
         return f"**Verdict:** {verdict}\n\n**Evidence**\n{bullets(health_lines(now))}"
     current = now.health.named(watched.name)
     if now.suspect:
@@ -26,9 +26,10 @@ def compared(now: Diagnosis, before: Diagnosis, *, changed: bool) -> str:
     else:
         verdict = f"{watched.name} is back within its thresholds."
         step = "watch it for ten more minutes before you call it resolved."
+    both = cite(before, HEALTH) + cite(now, HEALTH)
     then, current_figures = watched.figures, current.figures if current else {}
     lines = [
-        f"{WORDS[signal]}: {then[signal]} before, {current_figures.get(signal, 'NO DATA')} now"
+        f"{WORDS[signal]}: {then[signal]} before, {current_figures.get(signal, 'NO DATA')} now{both}"
         for signal in (*watched.breached, "db_waiting")
         if signal in WORDS and signal in then
     ]
@@ -54,7 +55,9 @@ def _say_latency(known: Diagnosis) -> str:
 def _say_signal(known: Diagnosis, signal: str) -> str:
     """One line per service that has this signal; a service without requests has no error rate."""
     shown = (service for service in known.health.services if signal in service.figures)
-    return bullets([f"{service.name}: {WORDS[signal]} {service.figures[signal]}" for service in shown])
+    return bullets(
+        [f"{service.name}: {WORDS[signal]} {service.figures[signal]}{cite(known, HEALTH)}" for service in shown]
+    )
 
 
 def _say_pool(known: Diagnosis) -> str:
@@ -62,7 +65,7 @@ def _say_pool(known: Diagnosis) -> str:
 
 
 def _say_changes(known: Diagnosis) -> str:
-    return f"**What changed:** {settings_changed(known.changes)}"
+    return f"**What changed:** {settings_changed(known, known.changes)}"
 
 
 def _say_step(known: Diagnosis) -> str:

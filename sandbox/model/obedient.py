@@ -27,7 +27,7 @@ def next_turn(conversation: Conversation) -> Turn:
         if (key := (short_name(tool), arguments)) not in made:
             made.append(key)
             calls.append(Call(conversation.offered.get(tool, tool), arguments))
-    return Turn((Say(CLAIM), *calls) if calls else (Say(OBEYED),))
+    return Turn((Say(CLAIM), *calls)) if calls else Turn((Say(OBEYED),))
 
 
 def _orders(conversation: Conversation) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -86,6 +86,8 @@ class RunEnded:
         seconds: wall time of the run.
         tool_calls: how many tools were called.
         deferred: id of the call that waits for a person; empty where none does.
+        cited: the results that the answer cites: their numbers, and a line for people on the call.
+        correction: a line of the answer that does not stand, and the line that takes its place.
     """
 
     outcome: Outcome
@@ -95,6 +97,8 @@ class RunEnded:
     seconds: float
     tool_calls: int
     deferred: str = ""
+    cited: tuple[tuple[int, str], ...] = ()
+    correction: tuple[str, str] | None = None
 
 
 Event = TextDelta | TextBreak | ToolStarted | ToolFinished | ImageShown | Notice | Steered | RunEnded

@@ -15,10 +15,11 @@ from typing import Any
 from uuid import UUID
 
 import claude_agent_sdk
-from claude_agent_sdk import ClaudeAgentOptions
-from claude_agent_sdk.types import SessionStore
+from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
+from claude_agent_sdk.types import HookEvent, SessionStore
 
 from sre_bot.agent.approvals import Seal
+from sre_bot.agent.exhibits import Keeper
 from sre_bot.agent.scratch import Scratch
 from sre_bot.settings import ROOT, Settings, ToolSettings
 from sre_bot.tools.offer import SERVER_NAME
@@ -65,6 +66,7 @@ class AgentOptions:
         store: where transcripts are kept, so that any process can resume a thread.
         seal: is asked before every other call; without one the tools that change something are not offered at all.
         further: other MCP servers, in the standard shape of `mcpServers`.
+        keeper: keeps what tools answer, so that it can be cited; without one there is no evidence.
     """
 
     def __init__(
@@ -74,10 +76,12 @@ class AgentOptions:
         store: SessionStore,
         seal: Seal | None = None,
         further: Mapping[str, Any] | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
         self._seal = seal
+        self._keeper = keeper
         self._allowed = sorted(free)
         self.scratch = scratch_of(settings)
         settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -106,7 +110,7 @@ class AgentOptions:
             skills=[".claude:runbook"],
             allowed_tools=self._allowed,
             permission_mode="dontAsk",
-            hooks=self._seal.hooks(session_id, waits=waits) if self._seal else None,
+            hooks=self._hooks(session_id, waits=waits) or None,
             mcp_servers=self._mcp_file,
             strict_mcp_config=True,
             setting_sources=[],
@@ -121,6 +125,12 @@ class AgentOptions:
             env=self._environment(),
             stderr=log.debug,
         )
+
+    def _hooks(self, session_id: UUID, *, waits: bool) -> dict[HookEvent, list[HookMatcher]]:
+        return {
+            **(self._seal.hooks(session_id, waits=waits) if self._seal else {}),
+            **(self._keeper.hooks(session_id) if self._keeper else {}),
+        }
 
     def release(self, session_id: UUID) -> None:
         """Let a process that waits for a person's decision end."""

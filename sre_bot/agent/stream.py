@@ -35,6 +35,7 @@ from sre_bot.agent.events import (
     ToolFinished,
     ToolStarted,
 )
+from sre_bot.agent.exhibits import TAG
 from sre_bot.tools.spec import shorten
 
 Describe = Callable[[str, Mapping[str, Any]], str]
@@ -206,7 +207,8 @@ class RunStream:
 def _images(content: str | list[dict[str, Any]] | None) -> Iterator[ImageShown]:
     """The pictures in a tool's result, under the first line of the text that came with them."""
     parts = content if isinstance(content, list) else []
-    title = next((shorten(str(part.get("text", "")).partition("\n")[0], IMAGE_TITLE_LIMIT) for part in parts), "")
+    words = next((str(part.get("text", "")).partition("\n")[0] for part in parts), "")
+    title = shorten(TAG.sub("", words), IMAGE_TITLE_LIMIT)
     for part in parts:
         source = part.get("source") or {}
         if part.get("type") != "image" or source.get("type") != "base64":

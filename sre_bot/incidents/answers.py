@@ -2,6 +2,8 @@
 
 import re
 
+from sre_bot.evidence.report import headline
+
 LINE = 200
 """Characters of such a line."""
 
@@ -16,5 +18,5 @@ def named_cause(answer: str) -> str:
 
 def plain_line(text: str) -> str:
     """The first line of a text without the marks around it, cut."""
-    line = next(iter(text.strip().splitlines()), "").strip(" *_#>-:")
+    line = headline(next(iter(text.strip().splitlines()), "").strip(" *_#>-:"))
     return line if len(line) <= LINE else f"{line[: LINE - 1]}…"

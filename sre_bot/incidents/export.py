@@ -17,6 +17,7 @@ from sre_bot.incidents.tables import (
     approvals,
     cases,
     deliveries,
+    exhibits,
     feedback,
     incidents,
     threads,
@@ -64,6 +65,7 @@ async def _export(connection: AsyncConnection, reference: str) -> Record | None:
         "deliveries": await _deliveries(connection, {member["key"] for member in members}),
         "thread": thread,
         "turns": sorted(asked, key=lambda turn: turn["created_at"]),
+        "evidence": await _all(connection, exhibits, exhibits.c.thread_id == thread["id"]) if thread else [],
         "feedback": await _all(connection, feedback, about),
         "approvals": await _all(connection, approvals, _proposed_in(thread)) if thread else [],
         "transcript": await _all(connection, transcript_entries, transcript_entries.c.session_id == session)

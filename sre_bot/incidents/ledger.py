@@ -15,15 +15,18 @@ from sre_bot.incidents.approvals import Approvals
 from sre_bot.incidents.cases import Cases
 from sre_bot.incidents.database import BUSY_TIMEOUT, Database
 from sre_bot.incidents.deliveries import Deliveries
+from sre_bot.incidents.exhibits import Exhibits
 from sre_bot.incidents.feedback import Feedback
 from sre_bot.incidents.model import PREDECESSORS, UNFINISHED, IllegalMove, Pruned, Thread, Turn, TurnEnd, TurnState
 from sre_bot.incidents.paging import Urgency
+from sre_bot.incidents.postmortems import Postmortems
 from sre_bot.incidents.record import Records
 from sre_bot.incidents.replicas import Replicas
 from sre_bot.incidents.runs import Runs
 from sre_bot.incidents.tables import (
     cases,
     deliveries,
+    exhibits,
     feedback,
     incidents,
     seen_events,
@@ -49,6 +52,8 @@ class Ledger:
         self.approvals = Approvals(database)
         self.deliveries = Deliveries(database)
         self.cases = Cases(database)
+        self.exhibits = Exhibits(database)
+        self.postmortems = Postmortems(database)
         self.records = Records(database)
         self.replicas = Replicas(database)
         self.runs = Runs(database)
@@ -247,7 +252,7 @@ class Ledger:
             return await read_turns(connection, turns.c.thread_id == thread_id)
 
     async def prune(self, before: datetime) -> Pruned:
-        """Forget events, deliveries, cases, threads with their turns, and transcripts that were last used before then.
+        """Forget events, deliveries, cases, threads with turns and exhibits, and transcripts last used before then.
 
         A case that is open stays whatever its age, as does a thread with an unfinished turn, and the transcript of a
         thread that stays.
@@ -266,6 +271,7 @@ class Ledger:
             async def forget(table: Table, condition: ColumnElement[bool]) -> int:
                 return (await connection.execute(delete(table).where(condition))).rowcount
 
+            await forget(exhibits, exhibits.c.thread_id.in_(old_threads))
             await forget(incidents, incidents.c.case_id.in_(select(cases.c.id).where(over)))
             old_turns = select(turns.c.id).where(turns.c.thread_id.in_(old_threads))
             await forget(feedback, feedback.c.turn_id.in_(old_turns))

@@ -184,6 +184,23 @@ approvals = Table(
     sqlite_autoincrement=True,
 )
 
+exhibits = Table(
+    "exhibits",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("thread_id", ForeignKey(threads.c.id), nullable=False),
+    Column("number", Integer, nullable=False),  # from 1 in each thread: E1, E2, …
+    Column("tool_use_id", PlainText, nullable=False),
+    Column("tool", PlainText, nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("result", PlainText, nullable=False),
+    Column("ok", Boolean, nullable=False),
+    Column("kept_at", UtcDateTime, nullable=False),
+    UniqueConstraint("thread_id", "number"),
+    UniqueConstraint("thread_id", "tool_use_id"),
+    sqlite_autoincrement=True,
+)
+
 transcript_entries = Table(
     "transcript_entries",
     metadata,

@@ -105,7 +105,11 @@ async def read_observations(
     }
     reading.queries += len(tasks)
     reading.step = grid.step
-    tables = await _collect(tasks, deadline, patience, reading)
+    try:
+        tables = await _collect(tasks, deadline, patience, reading)
+    finally:
+        for task in tasks.values():
+            task.cancel()
     kinds: tuple[Kind, ...] = ("latency", "errors") if "requests" in tables else ()
     reading.observed = {kind: observed for kind in kinds if (observed := _observe(kind, tables, wanted, grid))}
     return reading
@@ -123,7 +127,8 @@ async def _plan(
             scrapes, seen = await asyncio.gather(
                 source.query(SCRAPES), source.query_range(past, minutes.start, minutes.end, ROW_S)
             )
-    except TimeoutError:
+    except (TimeoutError, Refused, TooLarge):
+        reading.missing["age and scrape interval"] = "not known, so rows are minutes"
         return _grid(told, now, ROW_S, max(ROW_S, SCRAPES_PER_ROW * USUAL_SCRAPE_S))
     number = scrapes[0].value if scrapes else 0.0
     interval = 60.0 / number if number > 0 else USUAL_SCRAPE_S
@@ -145,11 +150,8 @@ async def _collect(
     """What was answered in time; the others are noted as missing."""
     left = max(0.1, deadline - asyncio.get_running_loop().time())
     _, late = await asyncio.wait(tasks.values(), timeout=left)
-    for task in late:
-        task.cancel()
     if len(late) == len(tasks):
         raise BackendError(f"UNREACHABLE: suspects were not ranked: Prometheus did not answer within {patience:g} s.")
-    await asyncio.gather(*late, return_exceptions=True)
     tables: dict[str, Table] = {}
     for name, task in tasks.items():
         if task in late:

@@ -40,9 +40,12 @@ def move_blame(explained: Explanation, calls: dict[str, tuple[str, ...]], limits
     why: dict[str, str] = {}
     for callee, callers in callers_of(calls).items():
         blamed = [name for name in callers if name in explained.own and explained.own[name] > 0]
-        if limits.get(callee, Limits()).down and callee not in explained.own:
+        limit = limits.get(callee, Limits())
+        # One caller's failures at a full store are that caller's; those of several are the store's.
+        if callee not in explained.own and (limit.down or (limit.alone and len(blamed) > 1)):
             moved = blamed
-            why[callee] = "its callers fail since"
+            if moved:
+                why[callee] = f"{', '.join(moved)} fail at it"
         elif callee in explained.stores and _slower(explained, callee):
             moved = [name for name in blamed if limits.get(name, Limits()).waiting]
             if moved:

@@ -31,11 +31,13 @@ class Said:
         sections: the Markdown of each message that begins anew.
         running: whether more is to come.
         rates: the turn whose answer ends here, so that people can say whether it helped; empty for none.
+        cited: the results that can be looked at below the last message.
     """
 
     sections: Sequence[str]
     running: bool
     rates: str = ""
+    cited: tuple[tuple[int, str], ...] = ()
 
 
 Now = Callable[[], Said]
@@ -113,9 +115,13 @@ class PostedPages:
         said = self._now()
         texts = [page for section in said.sections for page in paginate(defuse(section), self._budget)]
         pages = [Page(text, bare=self._plain) for text in texts]
-        return [*pages[:-1], *(replace(page, running=said.running, rates=said.rates) for page in pages[-1:])]
+        return [*pages[:-1], *(_last(page, said) for page in pages[-1:])]
 
     def _page(self, number: int) -> Page:
         """A message as it should be now; one that is to go stays as it is until then."""
         pages = self._pages()
         return pages[number] if number < len(pages) else self._posted[number][1] or pages[-1]
+
+
+def _last(page: Page, said: Said) -> Page:
+    return replace(page, running=said.running, rates=said.rates, cited=said.cited)

@@ -138,6 +138,11 @@ class ReplyText:
         """Decide how a long answer is shown: shortened where a file has it, else whole."""
         self._filed = filed
 
+    @property
+    def cited(self) -> tuple[tuple[int, str], ...]:
+        """The results that a complete answer cites: their numbers, and a line on each call."""
+        return self._end.cited if self._end and self.complete else ()
+
     def render(self) -> list[str]:
         """The sections as Markdown, as they should look now; none is empty."""
         *before, last = ["\n\n".join(render_parts(parts)) for parts in self._sections]
@@ -147,7 +152,7 @@ class ReplyText:
             ending = [self._shorten(self.answer, self.answer), calls, self._footer(self._end)]
         else:
             ending = [self._shorten(last, self.answer) if last else "", WORKING]
-        return [*before, "\n\n".join(filter(None, ending))]
+        return [self._correct(section) for section in (*before, "\n\n".join(filter(None, ending)))]
 
     def flows(self) -> list[Flow]:
         """The sections as texts that grow: what one of them says now is the beginning of what it will say."""
@@ -177,6 +182,11 @@ class ReplyText:
                 said += bool(part.strip())
         goes_on = shown != text or (bool(parts) and isinstance(parts[-1], str) and parts[-1] != "")
         return Flow(shown, tuple(tools), growing=last and not self.complete and goes_on)
+
+    def _correct(self, section: str) -> str:
+        """A text in which a verdict that does not stand is replaced; what is streamed has it below alone."""
+        correction = self._end.correction if self._end else None
+        return section.replace(*correction, 1) if correction else section
 
     def _shorten(self, text: str, answer: str) -> str:
         """A long answer as its beginning, and its end where a file has the whole."""

@@ -207,7 +207,7 @@ class StreamedReply(Following):
     async def _finish(self, segment: Segment, step: Step) -> bool:
         """Stop the stream with its last words and what stands below them."""
         more = not self._ends_reply(segment, step)
-        blocks = [] if more or segment.bare else below(self._rates)
+        blocks = [] if more or segment.bare else below(self._rates, self._text.cited)
         segment.closing = step
         await self._streams.turn_to_stop()
         key = f"{self._spot.key}/{segment.number}"
@@ -285,11 +285,12 @@ class StreamedReply(Following):
         """Let a message whose stream is over be edited until it says what it should, and go on in the next one."""
         end = step.ends or cut_at(known_text(self._flow(segment)), segment.place, step.upto)[1]
         segment.cards = leave(segment.cards | step.cards)
-        rates = self._rates if self._ends_reply(segment, step) else ""
+        ends = self._ends_reply(segment, step)
+        rates, cited = (self._rates, self._text.cited) if ends else ("", ())
         pages = PostedPages(
             self._outbox,
             replace(self._spot, key=f"{self._spot.key}/{segment.number}"),
-            lambda: Said([inline(segment, self._flow(segment), end)], running=False, rates=rates),
+            lambda: Said([inline(segment, self._flow(segment), end)], running=False, rates=rates, cited=cited),
             segment.ts,
         )
         self._repairs.append(pages)
@@ -302,7 +303,8 @@ class StreamedReply(Following):
             text = inline(segment, self._flow(segment), self._end)
             if self._end is None:
                 return Said(["\n\n".join(filter(None, (text, WORKING)))], running=True)
-            return Said([text], running=False, rates=self._rates if self._at_end(segment, self._end) else "")
+            rates, cited = (self._rates, self._text.cited) if self._at_end(segment, self._end) else ("", ())
+            return Said([text], running=False, rates=rates, cited=cited)
 
         self._end = None
         return PostedPages(self._outbox, replace(self._spot, key=f"{self._spot.key}/{segment.number}"), now, ts)

@@ -36,7 +36,10 @@ class LiveReply(Following):
     ) -> None:
         super().__init__(outbox, files, spot, clock)
         self._seconds = tick
-        self._pages = PostedPages(outbox, spot, lambda: Said(self._text.render(), not self._text.complete, self._rates))
+        self._pages = PostedPages(outbox, spot, self._said)
+
+    def _said(self) -> Said:
+        return Said(self._text.render(), not self._text.complete, self._rates, self._text.cited)
 
     async def _reconcile(self) -> None:
         await self._pages.bring()

@@ -7,8 +7,10 @@ to its end, also when the client gives up waiting: half a change is worse than o
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sre_bot.errors import LedgerError, NotApproved
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 TOOL_USE_ID = "claudecode/toolUseId"
 """Where Claude Code puts the id of a call, in `_meta` of tools/call."""
+
+SETTLE = 2.0  # seconds after the tools were listed: whoever starts the server waits for that, and for nothing else
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +38,12 @@ class Gate:
         self._database_url = database_url
         self._approvals: Approvals | None = None
         self._acts: set[asyncio.Task[Answer]] = set()
+        self._preparing: asyncio.Task[None] | None = None
+
+    def prepare(self) -> None:
+        """Get ready to look approvals up, in a moment: whoever has clicked would wait for imports. Returns at once."""
+        if self._database_url is not None and self._preparing is None:
+            self._preparing = asyncio.create_task(self._prepare(self._database_url))
 
     async def run(self, tool: Tool, arguments: Mapping[str, Any], tool_use_id: object) -> Answer:
         """Run a call, or answer why it was not run.
@@ -50,6 +60,9 @@ class Gate:
 
     async def close(self) -> None:
         """Wait for what was begun, then close the ledger."""
+        if self._preparing:
+            self._preparing.cancel()
+            await asyncio.gather(self._preparing, return_exceptions=True)
         await asyncio.gather(*self._acts, return_exceptions=True)
         if self._approvals:
             await self._approvals.close()
@@ -68,6 +81,12 @@ class Gate:
         unchanged = {"expected_hash": approval.file_hash} if approval.file_hash else {}
         answer = await tool.call({**arguments, **unchanged}, approval.plan.sealed)
         return await _record(approvals, tool_use_id, answer)
+
+    async def _prepare(self, database_url: str) -> None:
+        await asyncio.sleep(SETTLE)
+        await asyncio.to_thread(import_module, "sre_bot.incidents.approvals")
+        with contextlib.suppress(LedgerError):  # the call says so
+            self._open(database_url)
 
     def _open(self, database_url: str) -> "Approvals":
         if self._approvals is None:

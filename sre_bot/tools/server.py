@@ -78,6 +78,8 @@ def build_server(tools: tuple[Tool, ...], instructions: str, gate: Gate | None) 
     withheld = {tool.spec.name for tool in tools} - set(by_name)
 
     async def list_tools(_context: object, _params: object) -> types.ListToolsResult:
+        if gate:
+            gate.prepare()
         return types.ListToolsResult(tools=[_declare(tool.spec) for tool in by_name.values()])
 
     async def call_tool(_context: object, params: types.CallToolRequestParams) -> types.CallToolResult:

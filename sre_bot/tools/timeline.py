@@ -19,7 +19,11 @@ from sre_bot.tools.publications import POSTMORTEM
 from sre_bot.tools.spec import shorten
 
 MOST = 50
-"""Lines of a timeline; a section of a page takes 20,000 characters, and nobody reads more."""
+"""Lines of a timeline: nobody reads more."""
+LONGEST = 4_000
+"""Characters of it: a person has to be shown the whole page before it is published, and the model's half needs room."""
+CHANGES = 5
+"""Changes in the resolution at most, the last ones, in half as many characters."""
 TOGETHER = 4
 """So many pages in a row, with nothing else between them, are one line."""
 RECOVERED = "RECOVERED"
@@ -59,17 +63,21 @@ def write_timeline(record: Record) -> str:
     events = sorted([*_pages(record.changes), *_talk(record), *_acts(record)], key=lambda event: event.at)
     if not events:
         return "Nothing of it is recorded."
-    first, last = MOST // 2, MOST - MOST // 2
-    left = len(events) - MOST
-    lines = list(_measures(record))
-    shown = events if left <= 0 else [*events[:first], *events[-last:]]
+    measures = list(_measures(record))
+    written = ("\n".join([*measures, *_days(events, most, after=measures)]) for most in range(MOST, 1, -2))
+    return next((text for text in written if len(text) <= LONGEST), "\n".join(measures))
+
+
+def _days(events: Sequence[Event], most: int, *, after: Sequence[str]) -> Iterator[str]:
+    """Lines of events, day by day; of too many the first and the last, and how many are left out."""
+    left = len(events) - most
+    shown = events if left <= 0 else [*events[: most // 2], *events[-(most - most // 2) :]]
     for number, (day, of_day) in enumerate(groupby(enumerate(shown), key=lambda each: each[1].at.date())):
-        lines += ["", f"**{day:%Y-%m-%d}**", ""] if number or lines else [f"**{day:%Y-%m-%d}**", ""]
+        yield from ("", f"**{day:%Y-%m-%d}**", "") if number or after else (f"**{day:%Y-%m-%d}**", "")
         for place, event in of_day:
-            if left > 0 and place == first:
-                lines.append(f"- _{left} more events are not listed here; the bot's record has them._")
-            lines.append(f"- **{event.at.astimezone(UTC):%H:%M:%S}** {event.text}")
-    return "\n".join(lines)
+            if left > 0 and place == most // 2:
+                yield f"- _{left} more events are not listed here; the bot's record has them._"
+            yield f"- **{event.at.astimezone(UTC):%H:%M:%S}** {event.text}"
 
 
 def write_resolution(record: Record) -> str:
@@ -77,7 +85,14 @@ def write_resolution(record: Record) -> str:
     done = [each for each in _proposals(record) if each.state in (ApprovalState.SUCCEEDED, ApprovalState.FAILED)]
     if not done:
         return "The bot has no record of a change that was made through it."
-    return "\n".join(["As recorded by the bot:", "", *(line for each in done for line in _change(each, record))])
+    written = (_changes(done, most, record) for most in range(min(len(done), CHANGES), 0, -1))
+    return next((text for text in written if len(text) <= LONGEST // 2), _changes(done, 1, record))
+
+
+def _changes(done: Sequence[Approval], most: int, record: Record) -> str:
+    lines = [line for each in done[-most:] for line in _change(each, record)]
+    left = [f"- _{len(done) - most} earlier changes are in the timeline only._"] if len(done) > most else []
+    return "\n".join(["As recorded by the bot:", "", *left, *lines])
 
 
 def recovered_at(record: Record) -> datetime | None:

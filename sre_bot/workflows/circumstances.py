@@ -1,8 +1,8 @@
 """What surrounds turns: bounds, budgets, the replicas beside this one, and the cases whose threads they run in."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sre_bot.errors import LedgerError, SreBotError
 from sre_bot.incidents.paging import Urgency
@@ -29,6 +29,10 @@ async def _nothing(_channel: str, _thread_ts: str) -> str:
     return ""
 
 
+async def _nothing_like_it(_text: str) -> str:
+    return ""
+
+
 @dataclass
 class Circumstances:
     """What turns have to respect and to tell.
@@ -42,6 +46,9 @@ class Circumstances:
         background: what monitoring said of the incident whose card begins a thread; the words of others.
         proposals: what is done about calls that wait for a person; None where none can be proposed.
         changed: told of a thread in which a run has begun or ended; returns at once.
+        services: names of the services there are.
+        describe: a tool's name and arguments as one line for people.
+        past: earlier incidents that resemble what a text tells of, as leads; the words of others.
     """
 
     replica: str = "local"
@@ -52,6 +59,9 @@ class Circumstances:
     background: Callable[[str, str], Awaitable[str]] = _nothing
     proposals: Proposing | None = None
     changed: Callable[[str, str], None] = lambda _channel, _thread_ts: None
+    services: Sequence[str] = ()
+    describe: Callable[[str, Mapping[str, Any]], str] = lambda name, _arguments: f"`{name}`"
+    past: Callable[[str], Awaitable[str]] = _nothing_like_it
 
     async def check_budget(self, thread_id: int, urgency: Urgency) -> None:
         """Let a run begin; raises BudgetSpent where it may not."""

@@ -132,11 +132,10 @@ class Closing:
 
 def _waiting(record: Record) -> Approval | None:
     """A proposal of the thread that is undecided, or being carried out."""
+    now = datetime.now(UTC)
     for each in record.approvals:
-        undecided = each.state in (ApprovalState.PROPOSED, ApprovalState.PENDING) and each.expires_at > datetime.now(
-            UTC
-        )
+        undecided = each.state in (ApprovalState.PROPOSED, ApprovalState.PENDING) and each.expires_at > now
         under_way = each.state in (ApprovalState.APPROVED, ApprovalState.EXECUTING, ApprovalState.CONSUMED)
-        if undecided or (under_way and not each.applied):
+        if (undecided or under_way) and not each.applied:  # else no conversation waits for it
             return each
     return None

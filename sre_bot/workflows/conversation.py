@@ -1,7 +1,7 @@
 """A run's conversation with the agent: the thread's session, what the model is given, and what it says."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from uuid import uuid4
 
 from sre_bot.agent.events import Event, Notice, RunEnded, TextDelta
@@ -10,6 +10,7 @@ from sre_bot.agent.session import Session
 from sre_bot.errors import LedgerError, SessionLost
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import Thread, Turn
+from sre_bot.workflows.checking import Checking
 from sre_bot.workflows.circumstances import Circumstances
 from sre_bot.workflows.people import People, Prompt, Reply
 from sre_bot.workflows.runs import Run, compose, outlast
@@ -39,15 +40,18 @@ class Conversation:
         """
         session, context = await outlast(lambda: self._prepare(turn, run), run.reply)
         run.session = session
+        checking = Checking(self._ledger, turn.thread_id, self._around.services, self._around.describe)
         try:
             async for event in self._listen(session, turn, run.prompt, context):
                 if not isinstance(event, RunEnded):
-                    run.reply.show(event)
+                    _show(run.reply, await checking.take(event))
                     continue
-                if event.deferred:
-                    await self._around.proposed(event.deferred)
-                run.ended, run.left = event, session.left_unanswered
-                return event
+                said, end = await checking.finish(event)
+                _show(run.reply, said)
+                if end.deferred:
+                    await self._around.proposed(end.deferred)
+                run.ended, run.left = end, session.left_unanswered
+                return end
         finally:
             run.session = None
             await self._pool.give_back(session)
@@ -69,7 +73,8 @@ class Conversation:
         """What a prompt refers to; below a card also what monitoring said, where the agent does not know it yet."""
         told = await self._around.background(prompt.channel, prompt.thread_ts) if new or not prompt.by_person else ""
         above = await self._people.read_context(prompt, above=new) if prompt.by_person else ""
-        return "\n\n".join(filter(None, (told, above)))
+        past = await self._around.past(f"{prompt.text}\n{told}\n{above}") if new else ""
+        return "\n\n".join(filter(None, (told, above, past)))
 
     async def show_evidence(self, turn: Turn, reply: Reply) -> None:
         """Where a run cannot begin: what the thread knows already."""
@@ -109,3 +114,8 @@ class Conversation:
                 await self._pool.give_back(session)
                 raise
         return session
+
+
+def _show(reply: Reply, events: Sequence[Event]) -> None:
+    for event in events:
+        reply.show(event)

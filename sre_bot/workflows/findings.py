@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sre_bot.evidence.report import headline
 from sre_bot.incidents.model import Turn, TurnState
 
 LINE = 300  # characters of one part
@@ -56,5 +57,5 @@ def _parts(answer: str) -> dict[str, str]:
 
 
 def _cut(words: str) -> str:
-    plain = words.strip(" *_#>-:")
+    plain = headline(words.strip(" *_#>-:"))
     return plain if len(plain) <= LINE else f"{plain[: LINE - 1]}…"

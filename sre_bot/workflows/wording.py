@@ -79,8 +79,9 @@ def cause(turns: Sequence[Turn], approvals: Sequence[Approval] = ()) -> str:
     """
     if report := published(approvals):
         return plain_line(mask_secrets(str(report.arguments.get("root_cause", ""))))
-    answers = [turn.answer for turn in turns if turn.answer.strip() and turn.state is TurnState.ANSWERED]
-    named = next((found for answer in reversed(answers) if (found := named_cause(answer))), "")
+    said = [turn for turn in turns if turn.answer.strip() and turn.state in (TurnState.ANSWERED, TurnState.PROPOSED)]
+    named = next((found for turn in reversed(said) if (found := named_cause(turn.answer))), "")
+    answers = [turn.answer for turn in said if turn.state is TurnState.ANSWERED]
     return named or (plain_line(answers[-1]) if answers else "")
 
 

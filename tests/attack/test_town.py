@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox.model.obedient import OBEYED
-from sandbox.paged import SECRET
+from sandbox.surroundings import SECRET
 from sre_bot.agent.stream import TURNING
 from sre_bot.incidents.model import ApprovalState
 from sre_bot.tools.postmortem import SECTIONS

@@ -188,7 +188,14 @@ class Town:
         await self.paged.order(self.confluence, "pages", title=title, storage=f"<p>{words}</p>")
 
 
-NOTHING = {"file": None, "files": [], "redeploys": 0, "pagerduty": [], "confluence": [], "helper": False}
+NOTHING: dict[str, Any] = {
+    "file": None,
+    "files": [],
+    "redeploys": 0,
+    "pagerduty": [],
+    "confluence": [],
+    "helper": False,
+}
 """What `Town.written` gives where nothing was changed."""
 
 
@@ -215,6 +222,7 @@ async def open_town(folder: Path, runbook: str, foreign: str, policy: str = POLI
         database_url = f"sqlite:///{folder / 'town.db'}"
         paged = await stack.enter_async_context(Paged(folder, database_url, clock_rate=10))
         site, account = await paged.look(confluence, "world"), await paged.look(paged.pagerduty, "world")
+        assert paged.pagerduty
         bot = paged.make_bot(
             SLACK_APPROVERS="U0ADA00001",
             SRE_CONFIG_DIR=str(folder / "config"),
@@ -248,6 +256,7 @@ async def open_town(folder: Path, runbook: str, foreign: str, policy: str = POLI
 async def _look_over(paged: Paged, confluence: Child) -> None:
     """Whatever was tried, every service was used with care, and nobody was notified."""
     for part in (paged.slack, paged.model, paged.pagerduty, confluence):
+        assert part
         assert (await paged.look(part, "violations"))["violations"] == [], part.name
     assert (await paged.look(paged.slack, "pings"))["pings"] == [], "the bot notified somebody"
 

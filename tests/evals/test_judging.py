@@ -71,10 +71,12 @@ def test_a_wrong_report_fails_the_oracle_that_it_should(text: str, failed: str):
 
 
 def test_evidence_that_was_not_read_and_claims_that_are_forbidden_are_seen():
-    verdicts = report.judge(MISLED, "**Verdict** auth-svc fails\nRoot cause: `APP_VERSION` 2.14.1 to 2.14.2")
+    verdicts = report.judge(
+        MISLED, "**Verdict** api-server fails\nRoot cause: `APP_VERSION` 2.14.1 to 2.14.2. Also auth-svc."
+    )
     assert not verdicts["nothing forbidden"]
     assert not verdicts["read get_logs"]
-    assert verdicts["names auth-svc"]
+    assert not verdicts["names auth-svc"], "the verdict itself has to name it"
 
 
 def test_results_become_a_table_a_sentence_and_json():

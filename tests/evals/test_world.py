@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.history import INTERVAL, LENGTH
 from evals import pasts
 from evals.ranking import rank_once
 from evals.suite import SCENARIOS
@@ -37,7 +38,7 @@ def test_a_leak_rises_to_its_end_and_everything_else_stays():
     assert course(lines, memory)[0] == 0.5
     assert course(lines, memory)[-1] == pytest.approx(pasts.LEAKED)
     assert set(course(lines, "cpu")) == {0.2}
-    assert course(lines, "n_total")[-1] == 2.0 * pasts.LENGTH
+    assert course(lines, "n_total")[-1] == 2.0 * LENGTH
     assert lines[-1] == "# EOF"
 
 
@@ -47,8 +48,8 @@ def test_a_late_alert_turns_at_its_time_and_counters_never_fall():
     )
     cpu = course(lines, "cpu")
     assert (cpu[0], cpu[-1]) == (0.2, 0.9)
-    assert cpu.count(0.9) == pasts.LATE // pasts.INTERVAL + 1
+    assert cpu.count(0.9) == pasts.LATE // INTERVAL + 1
     counted = course(lines, "n_total")
     assert counted == sorted(counted)
-    assert counted[-1] - counted[-2] == 3.0 * pasts.INTERVAL
+    assert counted[-1] - counted[-2] == 3.0 * INTERVAL
     assert all(re.fullmatch(r"\S+ [\d.e-]+ [\d.]+", line) for line in lines[:-1])

@@ -42,10 +42,25 @@ async def order(stack: Stack, part: Any, path: str, **body: Any) -> None:
         assert answer.status < 300, await answer.text()
 
 
+async def look_at_evidence(stack: Stack, ts: str) -> None:
+    """Click on the first id below an answer: a window shows the call and what it said."""
+    replies = [message for message in await stack.thread(ts) if message["bot"]]
+    elements = [each for reply in replies for block in reply["blocks"] for each in block.get("elements", [])]
+    assert "show_evidence:1" in [each.get("action_id") for each in elements]
+    asked = {"channel": stack.channel, "ts": replies[0]["ts"], "user": "Ada", "action_id": "show_evidence:1"}
+    await order(stack, stack.slack, "actions", **asked)
+    async with asyncio.timeout(30):
+        while not (calls := (await stack.look(stack.slack, "calls", method="views.open"))["calls"]):
+            await asyncio.sleep(0.1)
+    assert "Evidence E1" in str(calls[-1]["args"]["view"])
+    assert "breaches a threshold" in str(calls[-1]["args"]["view"]), "the health of the services, as it was read"
+
+
 async def test_a_false_alarm_ends_in_nothing_is_wrong_with_the_figures_that_show_it(stack: Stack):
     (answer,) = await answers(stack, await stack.say(QUESTION))
     assert re.search(r"nothing is wrong", answer, re.IGNORECASE)
     assert re.search(r"error rate \d", answer), "the evidence quotes a figure"
+    assert re.search(r"✅ _(\d+) of \1 claims are borne out", answer), "every claim stands in what it cites"
     assert not POOL.cause.search(answer)
 
 
@@ -65,6 +80,9 @@ async def test_a_broken_fleet_ends_in_the_true_cause_and_survives_a_crash_of_the
     (answer,) = await answers(stack, ts)
     assert POOL.cause.search(answer)
     assert "- ✅ Checking the health" in answer, "tool calls are visible, one line each"
+    assert "**Cause:** api-server: database connection pool exhausted [E" in answer
+    assert "not supported by evidence" not in answer
+    await look_at_evidence(stack, ts)
 
     number = await proposal(stack, ts)
     await stack.say(f"reject {number} I only want to know", thread_ts=ts)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from sandbox.demo import BROKEN
 from sandbox.stack import Stack
+from sandbox.stories import BROKEN
 from tests.journeys.test_approval import APPROVE, card, click, order, seen
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]

@@ -82,7 +82,7 @@ async def test_noise_in_a_log_is_a_false_alarm_and_ends_without_a_proposal(stack
     assert no_proposal(await telling.look())
 
 
-async def test_a_pool_that_was_cut_pages_the_on_call_and_is_investigated_mended_proved_and_written_up(stack: Stack):
+async def test_a_pool_that_was_cut_pages_the_on_call_and_is_investigated_mended_proved_and_closed(stack: Stack):
     await stack.break_by(POOL)
     asking = await ask(stack, "page on-call, api-server is failing")
     await asking.follow()
@@ -103,6 +103,9 @@ async def test_a_pool_that_was_cut_pages_the_on_call_and_is_investigated_mended_
     assert re.search(r"published: https?://\S+/wiki/", await telling.approve())
     (page,) = (await stack.look(stack.confluence, "pages", label="postmortem"))["pages"][:1]
     assert "DB_POOL_SIZE 20 → 1" in page["title"]
+    incidents = (await stack.look(stack.pagerduty, "incidents"))["incidents"]
+    (paged,) = [incident for incident in incidents if incident["title"].startswith("api-server: error rate")]
+    assert paged["status"] == "resolved", "the one approval did both"
 
 
 async def test_slow_queries_are_found_below_the_latency_that_they_cause(stack: Stack):

@@ -73,11 +73,11 @@ def test_the_first_reply_says_that_it_is_a_script_and_later_ones_do_not() -> Non
 
 def test_a_broken_fleet_gets_its_true_cause_with_the_figures_that_were_read() -> None:
     answer = Thread().ask("500 errors spiking on api-server", observed("broken"))
-    assert "**Verdict:** api-server is failing because its database connection pool is exhausted" in answer
+    assert "**Verdict:** CAUSE FOUND: api-server is failing because its database connection pool is exhausted" in answer
     assert "`DB_POOL_SIZE` changed 20 → 1 in the deployment at 15:49:26Z" in answer
     assert "**Confidence:** high" in answer
     assert "set `DB_POOL_SIZE=20` (now 1)" in answer
-    for figure in ("46.3 %", "2660 ms", "4/4 connections in use, 377 waiting", "477 ERROR lines", "HighErrorRate"):
+    for figure in ("46.3 %", "2660 ms", "4/4 connections in use, 377 waiting", "327 ERROR lines", "HighErrorRate"):
         assert figure in answer
 
 
@@ -93,7 +93,7 @@ def test_a_broken_fleet_is_investigated_wide_first_and_then_narrow() -> None:
 def test_a_healthy_fleet_gets_nothing_is_wrong_after_a_second_look() -> None:
     thread = Thread()
     answer = thread.ask("500 errors spiking on api-server", observed("healthy"))
-    assert "**Verdict:** nothing is wrong now" in answer
+    assert "**Verdict:** NOTHING WRONG: nothing is wrong now" in answer
     assert "api-server OK: error rate 0 %" in answer
     assert "DB_POOL_SIZE" not in answer
     assert thread.called == ["get_service_health", "get_alerts", "query_metrics", "get_recent_deployments", "get_logs"]

@@ -115,7 +115,7 @@ def test_slow_queries_are_the_cause_of_the_latency_above_them() -> None:
         query_metrics="15:50:17Z: 1 series\napi-server 610.2",
     )
     answer = thread.ask("everything is slow", tools)
-    assert "**Verdict:** api-server is failing because its database queries have become slow" in answer
+    assert "**Verdict:** CAUSE FOUND: api-server is failing because its database queries have become slow" in answer
     assert "Mean query time: api-server 610 ms" in answer
     assert "Also affected: postgres" in answer
     assert thread.made[-1].arguments["value"] == "60"

@@ -260,6 +260,29 @@ def test_only_the_mode_that_needs_the_ledger_imports_sqlalchemy() -> None:
     assert shown.stdout == "False\n"
 
 
+PREPARED = """
+import asyncio, sys
+from sre_bot.tools.approval import Gate
+
+async def main():
+    gate = Gate("sqlite:////no/such.db")
+    gate.prepare()
+    print("sqlalchemy" in sys.modules)
+    while "sqlalchemy" not in sys.modules:
+        await asyncio.sleep(0.01)
+    await gate.close()
+
+asyncio.run(main())
+"""
+
+
+def test_a_while_after_its_tools_were_listed_the_server_is_ready_for_an_approval() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", PREPARED], capture_output=True, text=True, cwd=ROOT, check=True, timeout=100
+    )
+    assert (shown.stdout, shown.stderr) == ("False\n", "")
+
+
 @pytest.mark.parametrize("flag", ["--allow-changes", "--allow-changes=yes", "--allow-change=client", "--yes"])
 def test_a_flag_that_is_not_known_starts_nothing(flag: str) -> None:
     ended = subprocess.run(

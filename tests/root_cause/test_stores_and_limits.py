@@ -111,3 +111,16 @@ def test_a_service_whose_own_figures_end_is_read_from_its_callers():
     ranking = rank(observed, GRAPH, "web", ONSET)
     assert (ranking.suspects[0].service, ranking.verdict) == ("users", "clear")
     assert "own figures ended, read from its callers: users" in ranking.notes
+
+
+@pytest.mark.parametrize(("failing", "blamed"), [(("web", "users"), "db"), (("web",), "web")])
+def test_failures_at_a_full_store_are_its_own_where_several_callers_have_them(failing: tuple[str, ...], blamed: str):
+    services = {
+        name: Measured([0.001] * PAST + [0.6 if name in failing else 0.001] * SINCE, REQUESTS)
+        for name in ("web", "users")
+    }
+    calls = {("web", "users"): Measured([0.001] * PAST + [0.2 if "users" in failing else 0.001] * SINCE, REQUESTS)}
+    observed = replace(
+        observe(0.05, 0.01), kind="errors", services=services, calls=calls, usage={"connections": usage(db=1.0)}
+    )
+    assert rank(observed, GRAPH, "web", ONSET).suspects[0].service == blamed

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -333,3 +334,11 @@ async def test_what_an_earlier_process_began_is_told_on_in_an_edited_message(dm,
     *before, last = (m for m in (await dm.slack.look("thread", channel=dm.channel, ts=ts))["messages"] if m["bot"])
     assert last["markdown"] == f"All is well.\n\n{FOOTER}"
     assert [(m["stream"], m["markdown"].strip()) for m in before] == [("ended", BELOW)] * (begun == "stream")
+
+
+async def test_evidence_can_be_looked_at_below_a_streamed_answer(dm):
+    end = replace(END, cited=((3, "Reading the logs"),), correction=("It fails. [E3]", "It does not."))
+    (message,) = await dm.tell(TextDelta("It fails. [E3]"), end)
+    assert "It fails. [E3]" in message["markdown"], "what was streamed stays; what is wrong with it stands below"
+    buttons = [each for block in message["blocks"] if block["type"] == "actions" for each in block["elements"]]
+    assert [button["action_id"] for button in buttons] == ["show_evidence:3"]

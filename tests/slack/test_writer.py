@@ -262,3 +262,25 @@ async def test_a_run_that_did_not_answer_says_why_below_what_was_found(thread):
     (text,) = await thread.tell(TextDelta("So far: the pool is full."), end)
     assert text.index("So far") < text.index("**I used all the steps")
     assert text.endswith("_40 tool calls · 9 s_")
+
+
+CITED = ((1, "Checking the health"), (3, "Reading the logs"))
+
+
+async def test_a_verdict_that_does_not_stand_is_replaced_and_its_evidence_can_be_looked_at(thread):
+    before, after = (f"**Verdict:** {said}: auth-svc. [E1]" for said in ("CAUSE FOUND", "INCONCLUSIVE"))
+    end = replace(END, cited=CITED, correction=(before, after))
+    (text,) = await thread.tell(TextDelta(f"{before}\n\n- a claim [E3]"), end)
+    assert text.startswith(after)
+    (message,) = await thread.slack.replies(thread.ts)
+    buttons = [each for block in message["blocks"] if block["type"] == "actions" for each in block["elements"]]
+    assert [button["text"]["text"] for button in buttons] == ["E1", "E3"]
+    assert [button["action_id"] for button in buttons] == ["show_evidence:1", "show_evidence:3"]
+
+
+async def test_evidence_stands_below_the_last_message_of_a_long_answer_alone(thread):
+    await thread.tell(TextDelta("A line of an answer.\n\n" * 700), replace(END, cited=CITED))
+    messages = await thread.slack.replies(thread.ts)
+    assert len(messages) > 1
+    rows = [[block for block in message["blocks"] if block["type"] == "actions"] for message in messages]
+    assert [len(row) for row in rows] == [0] * (len(messages) - 1) + [1]

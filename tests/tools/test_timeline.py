@@ -14,7 +14,7 @@ from sre_bot.incidents.model import ApprovalState, TurnState
 from sre_bot.incidents.paging import IncidentStatus
 from sre_bot.tools.page_markup import render_markdown, serialize
 from sre_bot.tools.postmortem import SECTIONS, draft
-from sre_bot.tools.timeline import MOST, people_in, write_resolution, write_timeline
+from sre_bot.tools.timeline import CHANGES, LONGEST, MOST, people_in, write_resolution, write_timeline
 from tests.incidents.pages import at, change, page, resolution
 from tests.incidents.records import ADA, acknowledged, approval, case, incident, record, turn
 
@@ -147,10 +147,12 @@ def test_of_very_much_the_beginning_and_the_end_are_told_and_the_rest_counted():
     many = tuple(change("Q1", kind, number) for number in range(100) for kind in ("annotated", "escalated"))
     told = write_timeline(record(changes=many))
     lines = [line for line in told.splitlines() if re.match(r"- \*\*\d\d:", line)]
-    assert len(lines) == MOST
+    assert MOST - 20 < len(lines) <= MOST
+    assert len(told) <= LONGEST
     (left,) = re.findall(r"_(\d+) more events are not listed", told)
-    assert int(left) == len(many) + 6 - MOST, "six of turns and of the proposal"
-    assert "Figures after proposal" in lines[-1] or "Figures after proposal" in told
+    assert int(left) == len(many) + 6 - len(lines), "six of turns and of the proposal"
+    assert lines[0].endswith("got a note")
+    assert "Figures after proposal" in lines[-1]
 
 
 def test_nothing_recorded_is_said_to_be_nothing():
@@ -184,7 +186,7 @@ def test_whatever_others_wrote_the_page_is_sound_and_nothing_in_it_acts(words: s
     check(page_of_it.to_storage())
 
 
-def test_the_longest_record_fits_a_section():
+def test_the_longest_record_leaves_room_for_the_models_half():
     long = "x" * 5_000
     many = tuple(
         replace(page(f"Q{n}", n), kind=kind, snapshot=replace(page("Q").snapshot, title=long, service=long))  # type: ignore[type-var]
@@ -192,4 +194,13 @@ def test_the_longest_record_fits_a_section():
         for kind in ("triggered", "annotated")
     )
     told = record(changes=many, approvals=tuple(approval(n, n, outcome=long, reason=long) for n in range(30)))
-    draft("x", {**dict.fromkeys(SECTIONS, ""), "timeline": write_timeline(told)}, "")
+    assert len(write_timeline(told)) <= LONGEST
+    assert "more events are not listed here" in write_timeline(told)
+
+
+def test_of_many_changes_the_last_are_in_the_resolution():
+    told = write_resolution(record(approvals=tuple(approval(n, n) for n in range(1, CHANGES + 4))))
+    assert told.splitlines()[2] == "- _3 earlier changes are in the timeline only._"
+    assert told.count("carried out") == CHANGES
+    long = [approval(n, n, verdict="\n".join(["RECOVERED: " + "x" * 300] * 3)) for n in range(1, CHANGES + 4)]
+    assert len(write_resolution(record(approvals=tuple(long)))) <= LONGEST // 2

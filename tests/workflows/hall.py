@@ -40,6 +40,7 @@ from tests.tools.conftest import FakeMetrics
 from .wall import AFTER, BEFORE, AskedOnly
 
 QUICK = 0.05
+PATIENCE = 100.0  # seconds
 TOOL = "update_service_config"
 ARGUMENTS = {"service": "api-server", "key": "DB_POOL_SIZE", "value": "20", "redeploy": True}
 CATALOG = load_catalog(ROOT / "config")
@@ -235,26 +236,26 @@ class Hall:
         return found
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 await asyncio.sleep(0.01)
 
     async def reaches(self, approval_id: int, state: ApprovalState) -> Approval:
         """Wait until a proposal stands there."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while (approval := await self.get(approval_id)).state is not state:
                 await asyncio.sleep(0.01)
         return approval
 
     async def shows(self, state: ApprovalState) -> None:
         """Wait until the card says so."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while self.board.state() is not state:
                 await asyncio.sleep(0.01)
 
     async def asked(self, count: int = 1) -> None:
         """Wait until the conversation goes on."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while len(self.desk.prompts) < count:
                 await asyncio.sleep(0.01)
 

@@ -44,6 +44,7 @@ def test_an_answer_of_the_usual_form_is_read_part_by_part() -> None:
         ("### Verdict\n\nNothing is wrong.\n\n**Confidence** high", "Nothing is wrong."),
         ("Root cause: the pool.\n\n**Impact:** none", "the pool."),
         ("> **Verdict** - INCONCLUSIVE", "INCONCLUSIVE"),
+        ("**Verdict:** CAUSE FOUND: its pool is full. [E1, E3]", "its pool is full."),
         ("Cause analysis takes a while.\n\nCause: the pool.", "the pool."),
     ],
 )

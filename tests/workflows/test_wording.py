@@ -103,6 +103,8 @@ def test_what_was_published_is_what_it_was() -> None:
     over = replace(case(1, incident(status=IncidentStatus.RESOLVED)), closed_at=at(60))
     turns = [turn(TurnState.ANSWERED, "Root cause: the pool."), turn(TurnState.ANSWERED, "It is published.")]
     assert wording.cause(turns) == "the pool.", "what names a cause counts before what is newest"
+    proposed = [turn(TurnState.PROPOSED, "Root cause: the pool. I propose 20."), turns[1]]
+    assert wording.cause(proposed) == "the pool. I propose 20.", "also where it ended in a proposal"
     link = "https://x.example/wiki/spaces/OPS/pages/7"
     report = approval(
         tool=POSTMORTEM,

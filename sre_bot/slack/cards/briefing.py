@@ -10,7 +10,7 @@ from typing import Any
 from sre_bot.incidents.model import ApprovalState, TurnState
 from sre_bot.slack.cards import incident
 from sre_bot.slack.cards.proposal import WORDS
-from sre_bot.slack.mrkdwn import literal
+from sre_bot.slack.mrkdwn import literal, to_mrkdwn
 from sre_bot.slack.wording import date, one_line
 from sre_bot.workflows.briefing import Asked, Briefing, Decided, Wait
 
@@ -68,6 +68,11 @@ def _words(text: str, limit: int = LINE) -> str:
     return literal(one_line(text, limit))
 
 
+def _answered(markdown: str) -> str:
+    """The model's words, with its code and emphasis."""
+    return to_mrkdwn(one_line(markdown, LINE))
+
+
 def _asked_title(briefing: Briefing) -> str:
     more = briefing.asked_in_all - len(briefing.asked)
     return f"Asked (and {more} earlier)" if more > 0 else "Asked"
@@ -85,9 +90,9 @@ def _found_title(at: datetime | None) -> str:
 def _found(briefing: Briefing) -> Iterator[str]:
     findings = briefing.findings
     for name, words in findings.parts.items():
-        yield f"*{name.capitalize()}:* {_words(words)}"
+        yield f"*{name.capitalize()}:* {_answered(words)}"
     if findings.since:
-        yield f"*Since then:* {_words(findings.since)}"
+        yield f"*Since then:* {_answered(findings.since)}"
     if not findings.parts:
         yield "Nothing yet: no investigation here has come to an answer."
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from sre_bot.slack.cards import feedback
+from sre_bot.slack.cards import evidence, feedback
 from sre_bot.slack.defusal import defuse
 from sre_bot.slack.mrkdwn import NOTIFICATION_LIMIT, plain, to_mrkdwn
 
@@ -25,6 +25,7 @@ class Stopper(Protocol):
 class Page:
     """One message of a reply: its Markdown, and whether its run goes on and can be stopped.
 
+    `cited` are the results whose buttons stand below it: their numbers, and a line on each call.
     `bare` is for a message whose blocks Slack refused: it says the same as text alone. `rates` is the turn whose
     answer ends with this message, so that people can say whether it helped; empty where there is nothing to rate.
     """
@@ -33,10 +34,11 @@ class Page:
     running: bool = False
     bare: bool = False
     rates: str = ""
+    cited: tuple[tuple[int, str], ...] = ()
 
     def content(self) -> dict[str, Any]:
         """The text twice: as blocks for the thread, and short and plain for notifications."""
-        safe = Page(defuse(self.text), self.running, rates=self.rates)
+        safe = Page(defuse(self.text), self.running, rates=self.rates, cited=self.cited)
         if self.bare:
             return {"text": to_mrkdwn(safe.text)}
         return {"blocks": render(safe), "text": plain(safe.text, NOTIFICATION_LIMIT)}
@@ -53,12 +55,12 @@ def render(page: Page) -> list[Block]:
             "accessibility_label": "Stop this investigation",
         }
         blocks.append({"type": "actions", "elements": [button]})
-    return [*blocks, *below(page.rates)]
+    return [*blocks, *below(page.rates, page.cited)]
 
 
-def below(rates: str) -> list[Block]:
-    """What stands below the last words of the answer of a turn; nothing where `rates` is empty."""
-    return [feedback.render(rates)] if rates else []
+def below(rates: str, cited: tuple[tuple[int, str], ...] = ()) -> list[Block]:
+    """What stands below the last words of an answer: what it cites, and whether it helped, where there is either."""
+    return [*([evidence.row(cited)] if cited else []), *([feedback.render(rates)] if rates else [])]
 
 
 def register(app: AsyncApp, runs: Stopper) -> None:
