@@ -41,7 +41,12 @@ class Chat:
         ]
 
     async def world(self, _: web.Request) -> web.Response:
-        """People and conversations, without the tokens; `feed` is where the stream of events goes on."""
+        """People and conversations, without the tokens; `feed` is where the stream of events goes on.
+
+        Before Slack is up it is {"starting": true}: a browser would note a refusal as an error.
+        """
+        if self._upstream.parts.slack is None:
+            return web.json_response({"starting": True})
         world = await self._upstream.get("slack", "sandbox/world")
         del world["tokens"]
         return web.json_response({**world, "approvers": self._upstream.parts.approvers})

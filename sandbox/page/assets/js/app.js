@@ -47,14 +47,7 @@ function buildRail(rail) {
 }
 
 async function start() {
-  for (;;) {
-    try {
-      await begin();
-      break;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, TRY_EVERY));
-    }
-  }
+  while (!(await begin().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, TRY_EVERY));
   buildTop(document.getElementById("top"));
   buildRail(document.getElementById("rail"));
   document.querySelector(".skip").addEventListener("click", (event) => {

@@ -39,14 +39,16 @@ export function actAs(id) {
   emit("me", acting);
 }
 
-/** Read who is there; to be called once, before everything else. */
+/** Read who is there, before everything else; false while Slack is still starting. */
 export async function begin() {
   const found = await get("/api/slack/world");
+  if (found.starting) return false;
   world.people = new Map(found.people.map((person) => [person.id, person]));
   world.conversations = new Map(found.conversations.map((each) => [each.id, each]));
   Object.assign(world, { usergroups: found.usergroups, bot: found.bot.user, approvers: found.approvers, feed: found.feed });
   const first = found.people.find((person) => !person.is_bot);
   acting = world.people.get(sessionStorage.getItem("acting")) || first;
+  return true;
 }
 
 /** The conversations of whoever is at the keyboard. */

@@ -13,6 +13,7 @@ const SLASH = /^\/(\w*)$/;
 
 const COMMANDS = [
   ["stop", "End what the bot is doing in this thread"],
+  ["catch up", "Have it told what happened in this thread so far"],
   ["approve ", "Approve a proposal: approve and its number"],
   ["reject ", "Reject a proposal: reject, its number and why"],
 ];

@@ -48,6 +48,7 @@ export class MessageView {
     const same = before && before.name === message.name && !before.ephemeral_to && !message.ephemeral_to;
     const compact = Boolean(same && !newDay && message.ts - before.ts < PAUSE && before.subtype !== "tombstone");
     this.element.classList.toggle("compact", compact);
+    this.element.classList.toggle("new-day", newDay);
     if (newDay && !this.#place.inThread) this.#day.replaceChildren(h("h2", {}, dayOf(dateOf(message.ts))));
     else this.#day.replaceChildren();
   }
@@ -95,7 +96,7 @@ export class MessageView {
     const only = message.ephemeral_to && h("p", { class: "only-you" }, icon("eye"), "Only visible to you", this.#dismissal());
     const name = h("span", { class: "author" }, message.name);
     const badge = message.bot && h("span", { class: "app-badge" }, "APP");
-    return h("div", { class: "meta" }, only, name, badge, h("time", { class: "when", datetime: date.toISOString(), title: fullTime(date) }, clock(date)));
+    return h("div", { class: only ? "meta private" : "meta" }, only, name, badge, h("time", { class: "when", datetime: date.toISOString(), title: fullTime(date) }, clock(date)));
   }
 
   #dismissal() {

@@ -17,7 +17,7 @@ export class MessageList {
 
   constructor(place, label) {
     this.place = place;
-    this.list = h("ol", { class: "messages", "aria-label": label });
+    this.list = h("ol", { class: place.inThread ? "messages alone" : "messages", "aria-label": label });
     this.more = h("button", { type: "button", class: "button earlier", hidden: true, onclick: () => this.#showEarlier() }, "Show earlier messages");
     this.jump = h("button", { type: "button", class: "jump", hidden: true, onclick: () => this.toEnd() }, icon("arrow"), "New messages");
     this.beginning = h("div", { class: "beginning" });
@@ -97,7 +97,7 @@ export class MessageList {
       before = message;
     }
     const end = this.list.lastElementChild;
-    if (end && !this.list.querySelector('[tabindex="0"]')) end.tabIndex = 0;
+    if (end && !this.list.querySelector('.message[tabindex="0"]')) end.tabIndex = 0;
     if (this.#stuck) this.#scrollToEnd();
   }
 

@@ -22,7 +22,12 @@ export class Toolbar {
     this.element = h("div", { class: "toolbar", role: "group", "aria-label": "This message" }, this.react, this.reply, this.edit, this.remove);
     list.list.addEventListener("pointerover", (event) => this.#move(event));
     list.list.addEventListener("focusin", (event) => this.#move(event));
-    list.element.addEventListener("pointerleave", () => !this.element.contains(document.activeElement) && this.element.remove());
+    list.element.addEventListener("pointerleave", () => !this.element.contains(document.activeElement) && this.#leave());
+  }
+
+  #leave() {
+    this.element.parentElement?.classList.remove("with-toolbar");
+    this.element.remove();
   }
 
   #message() {
@@ -34,14 +39,17 @@ export class Toolbar {
     const view = at && this.#list.view(at.dataset.ts);
     if (!view || this.element.contains(event.target)) return;
     if (view.message.ephemeral_to || view.message.subtype === "tombstone") {
-      this.element.remove();
+      this.#leave();
       return;
     }
     this.#view = view;
     this.reply.hidden = this.#list.place.inThread;
     const own = view.message.user === me().id;
     this.edit.hidden = this.remove.hidden = !own;
-    if (this.element.parentElement !== at) at.append(this.element);
+    if (this.element.parentElement === at) return;
+    this.#leave();
+    at.append(this.element);
+    at.classList.add("with-toolbar");
   }
 
   #pick() {

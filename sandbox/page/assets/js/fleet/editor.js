@@ -9,7 +9,7 @@ export class EnvEditor {
   #known = null; // the file as it was read
 
   constructor() {
-    this.field = h("textarea", { class: "env", spellcheck: "false", autocapitalize: "off", "aria-label": "Settings of api-server", rows: "16" });
+    this.field = h("textarea", { class: "env", spellcheck: "false", autocapitalize: "off", "aria-label": "Settings of api-server", rows: "20" });
     this.notice = h("p", { class: "env-notice", role: "status" });
     this.changes = h("p", { class: "env-changes" });
     this.deploy = h("button", { type: "button", class: "button primary", onclick: () => this.#deploy() }, "Deploy");
@@ -24,9 +24,8 @@ export class EnvEditor {
       this.notice,
       this.changes,
       h("div", { class: "env-buttons" }, this.deploy, this.reset),
-      h("h3", {}, "Break it"),
-      this.faults,
     );
+    this.breaking = h("section", { class: "card breaking", "aria-label": "Break it" }, h("h2", {}, "Break it"), this.faults);
     this.field.addEventListener("input", () => this.#compare());
   }
 

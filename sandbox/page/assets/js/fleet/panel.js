@@ -32,7 +32,7 @@ export class FleetPanel {
       { class: "fleet page" },
       h("header", { class: "page-head" }, h("h1", {}, "Fleet"), h("p", { class: "muted" }, "Four simulated services with real queues; the figures are Prometheus's.")),
       this.missing,
-      h("div", { class: "fleet-grid" }, h("div", { class: "fleet-main" }, h("section", { class: "card", "aria-label": "Topology" }, h("h2", {}, "Topology"), this.topology.element), this.services, this.logBox), h("div", { class: "fleet-side" }, this.editor.element, h("section", { class: "card", "aria-label": "Deployments" }, h("h2", {}, "Deployments"), this.deployments))),
+      h("div", { class: "fleet-grid" }, h("div", { class: "fleet-main" }, h("section", { class: "card topology-card", "aria-label": "Topology" }, h("h2", {}, "Topology"), this.topology.element), this.services, this.logBox), h("div", { class: "fleet-side" }, this.editor.breaking, this.editor.element, h("section", { class: "card deployed", "aria-label": "Deployments" }, h("h2", {}, "Deployments"), this.deployments))),
     );
     this.#scope.on("fleet", (fleet) => this.#show(fleet));
   }
