@@ -79,8 +79,7 @@ class Desk:
     async def approve(self) -> None:
         """The button of the card that waits, and the question whether one is sure."""
         await self.thread.get_by_role("button", name=re.compile("^Approve")).last.click(timeout=PATIENCE)
-        dialog = self.page.get_by_role("dialog")
-        await dialog.get_by_role("button", name="Approve").click()
+        await self.page.get_by_role("alertdialog").get_by_role("button", name="Approve").click()
 
     async def picture(self, name: str) -> None:
         """A screenshot, where somebody wants them."""
@@ -112,9 +111,7 @@ async def desk(stack: Stack, browser: Browser) -> AsyncIterator[Desk]:
         url = await open_pages.enter_async_context(show(stack, approvers=("Ada",)))
         scene = Scene(url, App(stack.slack.found, stack.http), browser)
         open_pages.push_async_callback(scene.close)
-        person = Desk(await scene.open("#/fleet"), stack)
-        yield person
-        await person.picture("last")
+        yield Desk(await scene.open("#/fleet"), stack)
         assert scene.errors == [], "the browser's console"
 
 
@@ -122,10 +119,12 @@ async def test_the_pool_is_paged_mended_proved_and_closed_out(desk: Desk):
     await desk.break_by(POOL)
     await desk.be_paged(POOL)
     await desk.reads("Verdict", POOL.cause, "Waits for your decision", "DB_POOL_SIZE=20")
-    await desk.picture("card")
+    await desk.picture("approval")
     await desk.approve()
     await desk.reads("Done as approved", "RECOVERED: no threshold is breached", within=PROOF)
-    await expect(desk.thread.locator("img").last).to_be_visible(timeout=PATIENCE)
+    chart = desk.thread.locator("img").last
+    await expect(chart).to_be_visible(timeout=PATIENCE)
+    await chart.scroll_into_view_if_needed()
     await desk.picture("recovered")
     await desk.thread.get_by_role("button", name=re.compile("^Write the post-mortem")).last.click()
     await expect(desk.thread.get_by_role("button", name=re.compile("^Approve"))).to_be_visible(timeout=PATIENCE)
