@@ -79,7 +79,7 @@ class Desk:
     async def approve(self) -> None:
         """The button of the card that waits, and the question whether one is sure."""
         await self.thread.get_by_role("button", name=re.compile("^Approve")).last.click(timeout=PATIENCE)
-        dialog = self.page.get_by_role("dialog")
+        dialog = self.page.get_by_role("alertdialog")
         await dialog.get_by_role("button", name="Approve").click()
 
     async def picture(self, name: str) -> None:
