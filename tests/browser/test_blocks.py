@@ -40,7 +40,7 @@ async def board(browser: Browser) -> AsyncIterator[tuple[Scene, Page]]:
         yield scene, await scene.open()
 
 
-def test_the_gallery_has_every_row_of_the_table():
+async def test_the_gallery_has_every_row_of_the_table():
     assert GALLERY.keys() == TABLE.keys()
 
 
