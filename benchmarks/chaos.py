@@ -79,12 +79,18 @@ def tabulate(found: dict[str, list[Run]]) -> Table:
 
 
 async def measure_databases(
-    folder: Path, seed: int, *, incidents: int = INCIDENTS, kills: int = KILLS, seconds: float = SECONDS
+    folder: Path,
+    seed: int,
+    *,
+    incidents: int = INCIDENTS,
+    kills: int = KILLS,
+    seconds: float = SECONDS,
+    only: str = "",
 ) -> dict[str, Run]:
-    """One run on each database."""
+    """One run on each database, or on the one named."""
     found = {}
     async with AsyncExitStack() as parts:
-        for name, url in (await make_databases(folder, parts)).items():
+        for name, url in (await make_databases(folder, parts, only)).items():
             (own := folder / name).mkdir()
             async with Paged(own, url, clock_rate=CLOCK_RATE, settings=APART) as paged:
                 chaos = Chaos(paged, paged.make_bot(), seed=seed, incidents=incidents, kills=kills, seconds=seconds)

@@ -30,12 +30,12 @@ class Run:
     all_mb: list[float]
 
 
-def measure(runs: int, seconds: float = SECONDS) -> list[Table]:
-    """Each database, `runs` times."""
+def measure(runs: int, seconds: float = SECONDS, only: str = "") -> list[Table]:
+    """Each database, or the one named, `runs` times."""
     found: dict[str, list[Run]] = {}
     for _ in range(runs):
         with tempfile.TemporaryDirectory(prefix="sre-bot-bench-") as folder:
-            for name, run in asyncio.run(_measure(Path(folder), seconds)).items():
+            for name, run in asyncio.run(_measure(Path(folder), seconds, only)).items():
                 found.setdefault(name, []).append(run)
     return [tabulate(found, seconds)]
 
@@ -55,10 +55,10 @@ def tabulate(found: dict[str, list[Run]], seconds: float) -> Table:
     return Table("An idle bot", ["", *found], rows, note)
 
 
-async def _measure(folder: Path, seconds: float) -> dict[str, Run]:
+async def _measure(folder: Path, seconds: float, only: str) -> dict[str, Run]:
     found = {}
     async with AsyncExitStack() as parts:
-        for name, url in (await make_databases(folder, parts)).items():
+        for name, url in (await make_databases(folder, parts, only)).items():
             (own := folder / name).mkdir()
             async with Paged(own, url, settings=SHIPPED) as paged:
                 bot = paged.make_bot()

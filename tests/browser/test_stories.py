@@ -142,7 +142,8 @@ async def test_the_pool_is_paged_mended_proved_and_closed_out(desk: Desk):
 async def test_slow_queries_are_asked_about_mended_and_proved(desk: Desk):
     await desk.break_by(LATENCY)
     await desk.ask(LATENCY)
-    await desk.reads(LATENCY.cause, "DB_QUERY_MS=60")
+    await desk.reads(LATENCY.cause, "its database queries have become slow", "high-latency-cascade", "DB_QUERY_MS=60")
+    await desk.reads(re.compile(r"Slow queries: \d+ WARN lines like .*SELECT \* FROM orders"))
     await desk.approve()
     await desk.reads("RECOVERED: no threshold is breached", within=PROOF)
 
@@ -150,7 +151,9 @@ async def test_slow_queries_are_asked_about_mended_and_proved(desk: Desk):
 async def test_a_bad_release_is_asked_about_mended_and_proved(desk: Desk):
     await desk.break_by(RELEASE)
     await desk.ask(RELEASE)
-    await desk.reads(RELEASE.cause, "APP_VERSION=2.14.0")
+    await desk.reads(
+        RELEASE.cause, "elevated-error-rates", "KeyError: 'coupon' in apply_discount", "APP_VERSION=2.14.0"
+    )
     await desk.approve()
     await desk.reads("RECOVERED: no threshold is breached", within=PROOF)
 
@@ -159,7 +162,7 @@ async def test_a_false_alarm_ends_in_nothing_on_a_phone_too(desk: Desk):
     await desk.page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
     await desk.break_by(FALSE_ALARM)
     await desk.ask(FALSE_ALARM)
-    await desk.reads(FALSE_ALARM.cause)
+    await desk.reads(FALSE_ALARM.cause, re.compile(r"Logs: \d+ ERROR lines like .*CartGone"), "2.14.0 → 2.14.1")
     await expect(desk.thread.get_by_role("button", name=re.compile("^Approve"))).to_have_count(0)
     wide = await desk.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     assert not wide, "nothing has to be scrolled sideways"
