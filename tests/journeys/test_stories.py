@@ -1,8 +1,8 @@
 """The stories of the demo on real processes: asked or paged, investigated, decided by a click, proved by figures.
 
-All four are walked through in a browser (`tests/browser/test_stories.py`); here are ways that a person may take beside the
-straight one. They share one fleet, so each ends with the fleet as it is shipped. Most of the time is the minute that
-the rates need before anybody may say that a change has helped.
+All four are walked through in a browser (`tests/browser/test_stories.py`); here are ways beside the straight one. They
+share one fleet, so each ends with the fleet as it is shipped. Most of the time is the minute that the rates need before
+anybody may say that a change has helped.
 """
 
 import re
