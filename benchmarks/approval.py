@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,12 +60,12 @@ def tabulate(times: Times) -> Table:
     return Table("From the click on Approve, seconds", ["", *MODES, "cold / prewarmed"], rows, note)
 
 
-async def measure_modes(folder: Path, clicks: int) -> Times:
+async def measure_modes(folder: Path, clicks: int, modes: Sequence[str] = MODES) -> Times:
     """Approve `clicks` times in each mode, the modes by turns."""
-    times: Times = {mode: defaultdict(list) for mode in MODES}
+    times: Times = {mode: defaultdict(list) for mode in modes}
     async with Stack(folder, bot_settings=SETTINGS) as stack:
         for number in range(clicks):
-            for mode in MODES:
+            for mode in modes:
                 taken = await _approve(stack, mode, f"probe-{mode}-{number}")
                 for step, seconds in taken.items():
                     times[mode][step].append(seconds)

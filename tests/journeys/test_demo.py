@@ -51,27 +51,20 @@ async def _read_until(process: asyncio.subprocess.Process, words: str) -> str:
     return text
 
 
-async def test_two_demos_at_once_both_find_the_root_cause_and_recover(start_demo: Demo):
-    demos = await asyncio.gather(start_demo("--once"), start_demo("--once"))
-    for demo in demos:
-        output, _ = await demo.communicate()
-        text = output.decode()
-        assert demo.returncode == 0, text
-        assert "simulated" in text
-        assert "scripted offline playbook" in text
-        assert "The root cause was found." in text
-        assert "(Ada clicks Approve)" in text
-        assert "-DB_POOL_SIZE=1" in text
-        assert text.rstrip().endswith("RECOVERED")
-
-
-async def test_a_false_alarm_ends_without_a_proposal(start_demo: Demo):
-    demo = await start_demo("--once", "--healthy")
-    output, _ = await demo.communicate()
-    text = output.decode()
-    assert demo.returncode == 0, text
-    assert "nothing is wrong" in text
-    assert "Waits for your decision" not in text
+async def test_two_demos_at_once_tell_an_incident_to_its_recovery_and_a_false_alarm_to_its_end(start_demo: Demo):
+    incident, false_alarm = await asyncio.gather(start_demo("--once"), start_demo("--once", "--healthy"))
+    told = (await false_alarm.communicate())[0].decode()
+    assert false_alarm.returncode == 0, told
+    assert "nothing is wrong" in told
+    assert "Waits for your decision" not in told
+    text = (await incident.communicate())[0].decode()
+    assert incident.returncode == 0, text
+    assert "simulated" in text
+    assert "scripted offline playbook" in text
+    assert "The root cause was found." in text
+    assert "(Ada clicks Approve)" in text
+    assert "-DB_POOL_SIZE=1" in text
+    assert text.rstrip().endswith("RECOVERED")
 
 
 @pytest.mark.parametrize("after", ["Starting", "deploys", "Ctrl-C ends it all"])

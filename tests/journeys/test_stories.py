@@ -94,7 +94,7 @@ async def test_a_pool_that_was_cut_pages_the_on_call_and_is_investigated_mended_
     assert paged["status"] == "resolved", "the one approval did both"
 
 
-async def test_a_bad_release_is_rolled_back_after_a_first_no(stack: Stack):
+async def test_a_bad_release_is_proposed_to_be_undone_again_after_a_first_no(stack: Stack):
     await stack.break_by(RELEASE)
     telling = await ask(stack, RELEASE.asked)
     answer = await telling.follow()
@@ -109,4 +109,4 @@ async def test_a_bad_release_is_rolled_back_after_a_first_no(stack: Stack):
     assert not telling.proposed
     await telling.say("the sale is over, propose it again")
     assert RELEASE.cause.search(await telling.follow())
-    await await_recovery(stack, telling, RELEASE)
+    assert "+APP_VERSION=2.14.0" in (await telling.card())["text"]
