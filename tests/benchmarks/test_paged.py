@@ -19,11 +19,10 @@ async def test_a_few_deliveries_and_a_kill_are_measured(tmp_path: Path):
     assert set(rows["deliveries that had to be accepted"]) == {"10"}
 
 
-def test_an_idle_bot_is_measured():
-    (table,) = idle.measure(1, seconds=1, only=SQLITE)
-    for row in table.rows:
-        assert all(float(value.split()[0].replace(",", "")) >= 0 for value in row[1:])
-    assert float(table.rows[-1][1].split()[0].replace(",", "")) > 50, "megabytes of a bot with its spare session"
+def test_figures_of_an_idle_bot_stand_in_a_table():
+    run = idle.Run(0.018, 0.02, [140.0, 150.0], [300.0, 310.0])
+    rows = [row[1] for row in idle.tabulate({"SQLite": [run]}, 300.0).rows]
+    assert rows == ["1.80", "2.00", "145 (140 to 150)", "305 (300 to 310)"]
 
 
 def test_figures_of_storms_and_of_replicas_stand_in_tables():
