@@ -110,6 +110,10 @@ async def test_a_click_silences_one_alert_and_not_its_neighbour(watch: Watch, to
 
 async def fingerprints(watch: Watch, service: str) -> list[str]:
     """As Alertmanager's webhook names them."""
-    async with httpx2.AsyncClient(trust_env=False) as client:
-        answer = await client.get(f"{watch.alertmanager_url}/api/v2/alerts", params={"filter": f"service={service}"})
-    return [alert["fingerprint"] for alert in answer.json()]
+    async with httpx2.AsyncClient(trust_env=False) as client, asyncio.timeout(30):
+        while True:  # an alert that Prometheus fires reaches Alertmanager a moment later
+            asked = {"filter": f"service={service}"}
+            answer = await client.get(f"{watch.alertmanager_url}/api/v2/alerts", params=asked)
+            if found := [alert["fingerprint"] for alert in answer.json()]:
+                return found
+            await asyncio.sleep(0.1)

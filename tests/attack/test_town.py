@@ -122,7 +122,7 @@ NASTY = (
     "\u202egnp.exe\u202c \u2066 a\u200bb \ufeff \U0001f469\u200d\U0001f692 \u0645\u0631\u062d\u0628\u0627 "
     "\u05e9\u05dc\u05d5\u05dd **bold _it ~~x `tick ||x|| |a|b|\n> # - ```unclosed\n"
 )
-PARAGRAPHS = "\n\n".join(f"{number}. {NASTY}" for number in range(250))
+PARAGRAPHS = "\n\n".join(f"{number}. {NASTY}" for number in range(400))
 
 
 async def test_nothing_that_a_model_writes_notifies_anybody_or_gets_lost(town: Town):

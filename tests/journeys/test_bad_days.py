@@ -131,11 +131,11 @@ async def test_files_named_and_commands_written_by_a_person_are_only_text(stack:
     assert request["bytes"] < 100_000, "what exceeds the limit of a message is cut"
 
 
-async def test_twenty_mentions_at_once_are_all_answered(stack: Stack):
-    questions = await asyncio.gather(*(stack.say(QUESTION) for _ in range(20)))
-    async with asyncio.timeout(200):
-        texts = await asyncio.gather(*(answers(stack, ts, patience=200) for ts in questions))
-    assert [len(text) for text in texts] == [1] * 20
+async def test_more_mentions_at_once_than_places_are_all_answered(stack: Stack):
+    questions = await asyncio.gather(*(stack.say(QUESTION) for _ in range(10)))
+    async with asyncio.timeout(240):
+        texts = await asyncio.gather(*(answers(stack, ts, patience=240) for ts in questions))
+    assert [len(text) for text in texts] == [1] * 10
     assert all(GOOD.search(text[0]) for text in texts)
 
 

@@ -97,6 +97,6 @@ async def test_what_nobody_decides_in_time_is_void_and_cannot_be_approved_any_mo
     await town.seen(ts, f"Proposal #{approval.id} is expired already")
     assert (town.env_file.read_text(), town.redeploys) == (BEFORE, 0)
     await town.say("and now?", ts)
-    await town.seen(ts, DONE)
+    await town.seen(ts, "and now?", "0 tool calls")
     assert "This proposal is void (nobody decided in time). Nothing was executed." in await town.heard()
     policy.write_text(POLICY)

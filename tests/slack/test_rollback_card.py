@@ -72,4 +72,4 @@ async def test_a_click_decides_on_the_rollback_and_on_nothing_else(decisions: De
     )
     await slack.order("actions", channel=slack.channel, ts=posted["ts"], user="Ada", action_id=ROLL_BACK)
     await decisions.until(1)
-    assert decisions.taken == [(13, slack.world["users"]["Ada"], True, "", "")]
+    assert decisions.taken == [(13, slack.world["users"]["Ada"], True, "", f"{slack.channel}/{ts}")]
