@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: help setup demo test check bench evals tables lock format clean
+.PHONY: help setup demo test long check bench evals tables lock format clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -13,8 +13,11 @@ setup: .venv/.runtime prometheus ## what running needs: .venv with the locked de
 demo: .venv/.runtime prometheus alertmanager ## break a simulated fleet, watch the bot find out why, and approve the fix
 	@$(PY) -m sandbox $(ARGS)
 
-test: .venv/.development prometheus alertmanager postgres compose chromium ## the whole test suite, on real processes
-	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: .venv/.development prometheus alertmanager postgres compose chromium ## the test suite, on real processes; `make long` is the rest of it
+	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
+
+long: .venv/.development prometheus alertmanager postgres chromium ## the stories of DEMO.md by clicks in a browser, and measurements that start bots
+	@$(PY) -m pytest -n 2 --dist loadfile -m long $(ARGS)
 
 check: .venv/.development prometheus ## lint, types, layers, Prometheus configuration, tables of README.md
 	@.venv/bin/ruff check .

@@ -44,6 +44,7 @@ async def test_a_load_on_the_fleet_is_measured():
     assert "| 50 |" in fleet.tabulate({50: [load]}).markdown()
 
 
+@pytest.mark.long
 async def test_a_warm_and_a_cold_mention_are_measured_beside_each_other(tmp_path: Path):
     times = await latency.measure_modes(tmp_path, rounds=1, mentions=1)
     for mode in ("warm", "cold"):
@@ -53,6 +54,7 @@ async def test_a_warm_and_a_cold_mention_are_measured_beside_each_other(tmp_path
     assert "cold / warm" in latency.tabulate(times, 1).markdown()
 
 
+@pytest.mark.long
 async def test_a_click_is_measured_with_a_session_that_waits(tmp_path: Path):
     times = await approval.measure_modes(tmp_path, clicks=1, modes=["prewarmed"])
     (decided,), (let_through,), (runs,) = (times["prewarmed"][step] for step in approval.STEPS)

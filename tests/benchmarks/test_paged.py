@@ -3,11 +3,14 @@
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from benchmarks import chaos, idle, replicas, storm
 from benchmarks.databases import SQLITE
 from sandbox.storm import Course
 
 
+@pytest.mark.long
 async def test_a_few_deliveries_and_a_kill_are_measured(tmp_path: Path):
     found = await chaos.measure_databases(tmp_path, 1, incidents=2, kills=1, seconds=1, only=SQLITE)
     for run in found.values():

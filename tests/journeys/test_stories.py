@@ -18,7 +18,7 @@ from sandbox.surroundings import ADA
 from sandbox.terminal import Telling
 
 QUIET = 'service:http_errors:ratio_rate1m{service="api-server"} < 0.005'
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.long, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
