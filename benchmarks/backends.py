@@ -12,6 +12,7 @@ from aiohttp import web
 from sandbox import prometheus
 from sandbox.processes import Child
 from sandbox.stack import ROOT
+from sandbox.surroundings import account_settings
 
 LENIENT_PAGERDUTY = "LENIENT_PAGERDUTY"
 """A door to the PagerDuty stand-in that is no stricter about headers of reads than PagerDuty, for a peer's sake."""
@@ -58,16 +59,8 @@ async def accounts(folder: Path, http: aiohttp.ClientSession) -> AsyncIterator[d
         account = await get(http, f"{pagerduty}/sandbox/world")
         site = await get(http, f"{confluence}/sandbox/world")
         yield {
-            "PAGERDUTY_API_URL": pagerduty,
+            **account_settings(pagerduty, account, site),
             LENIENT_PAGERDUTY: await parts.enter_async_context(_lenient(http, pagerduty)),
-            "PAGERDUTY_API_KEY": account["api_key"],
-            "PAGERDUTY_SERVICE_ID": account["service_id"],
-            "PAGERDUTY_FROM_EMAIL": account["from_email"],
-            "CONFLUENCE_BASE_URL": site["site"],
-            "CONFLUENCE_API_TOKEN": site["token"],
-            "CONFLUENCE_USER_EMAIL": site["email"],
-            "CONFLUENCE_SPACE_KEY": site["space"]["key"],
-            "CONFLUENCE_PARENT_PAGE_ID": site["parent"],
         }
 
 

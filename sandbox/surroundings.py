@@ -7,6 +7,8 @@ is looked at is what people see.
 
 import asyncio
 import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -25,7 +27,7 @@ ADA = "Ada"
 """Who is on call."""
 
 
-class Surroundings:
+class Surroundings(ABC):
     """The running stand-ins; use a subclass as an async context manager.
 
     Args:
@@ -140,9 +142,9 @@ class Surroundings:
                 raise RuntimeError(f"{_running(part).name} refuses {path}: {await answer.text()}")
             return await answer.json()
 
+    @abstractmethod
     async def _start(self) -> None:
         """Start the parts; what is started is pushed on `_parts`."""
-        raise NotImplementedError
 
     async def _start_slack(self, *arguments: str) -> None:
         self.slack = await self._start_standin("slack", *arguments)
@@ -183,16 +185,29 @@ class Surroundings:
         return {
             "SLACK_INCIDENT_CHANNEL": self.channel,
             "PAGERDUTY_WEBHOOK_SECRET": SECRET,
-            "PAGERDUTY_API_URL": _running(self.pagerduty).found,
-            "PAGERDUTY_API_KEY": account["api_key"],
-            "PAGERDUTY_SERVICE_ID": account["service_id"],
-            "PAGERDUTY_FROM_EMAIL": account["from_email"],
-            "CONFLUENCE_BASE_URL": site["site"],
-            "CONFLUENCE_API_TOKEN": site["token"],
-            "CONFLUENCE_USER_EMAIL": site["email"],
-            "CONFLUENCE_SPACE_KEY": site["space"]["key"],
-            "CONFLUENCE_PARENT_PAGE_ID": site["parent"],
+            **account_settings(_running(self.pagerduty).found, account, site),
         }
+
+
+def account_settings(pagerduty: str, account: Mapping[str, Any], site: Mapping[str, Any]) -> dict[str, str]:
+    """The settings by which both accounts are found.
+
+    Args:
+        pagerduty: address of its stand-in.
+        account: what that says of its world.
+        site: what the stand-in for Confluence says of its own.
+    """
+    return {
+        "PAGERDUTY_API_URL": pagerduty,
+        "PAGERDUTY_API_KEY": account["api_key"],
+        "PAGERDUTY_SERVICE_ID": account["service_id"],
+        "PAGERDUTY_FROM_EMAIL": account["from_email"],
+        "CONFLUENCE_BASE_URL": site["site"],
+        "CONFLUENCE_API_TOKEN": site["token"],
+        "CONFLUENCE_USER_EMAIL": site["email"],
+        "CONFLUENCE_SPACE_KEY": site["space"]["key"],
+        "CONFLUENCE_PARENT_PAGE_ID": site["parent"],
+    }
 
 
 def _running(part: Child | None) -> Child:

@@ -1,6 +1,5 @@
 """What the bot says of a case by itself: to the agent, on the card, and at the end. Pure text from records."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,7 +10,6 @@ from sre_bot.tools.masking import mask_secrets
 from sre_bot.tools.publications import link_of, published
 
 _TOLD = 20  # incidents of a case that the agent is told of
-_LINK = re.compile(r"https?://[^\s<>|)\]]+/wiki/[^\s<>|)\]]+")
 
 FIRST = (
     "You were paged; nobody has asked yet. Find out what broke, on what evidence, and which one change would put it "
@@ -103,9 +101,8 @@ def closing(case: Case, turns: Sequence[Turn], approvals: Sequence[Approval] = (
     lines = [f"✅ **{resolved}** after {_duration(case.opened_at, ended)}{pages}."]
     found = cause(turns, approvals)
     lines.append(f"Root cause, as investigated: {found}" if found else "No root cause was found by an investigation.")
-    links = [link for turn in turns for link in _LINK.findall(turn.answer)]
-    links += filter(None, [postmortem(approvals)])
-    lines.append(f"Post-mortem: {links[-1]}" if links else "There is no post-mortem yet; ask me to write one.")
+    link = postmortem(approvals)  # never one that the model wrote
+    lines.append(f"Post-mortem: {link}" if link else "There is no post-mortem yet; ask me to write one.")
     return "\n".join(lines)
 
 

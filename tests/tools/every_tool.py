@@ -20,6 +20,7 @@ from aiohttp import web
 from sandbox.confluence.app import StandIn as ConfluenceStandIn
 from sandbox.loki.web import Access, LokiServer
 from sandbox.pagerduty.app import StandIn as PagerDutyStandIn
+from sandbox.surroundings import account_settings
 from sre_bot.settings import ROOT
 from sre_bot.tools.spec import ToolSpec
 
@@ -102,15 +103,7 @@ async def surroundings(folder: Path, prometheus: str = NOWHERE) -> AsyncIterator
                 "ALERTMANAGER_URL": others,
                 "LOKI_URL": loki,
                 "DEPLOYMENTS_URL": f"{others}/deployments",
-                "PAGERDUTY_API_URL": pagerduty,
-                "PAGERDUTY_API_KEY": account["api_key"],
-                "PAGERDUTY_SERVICE_ID": account["service_id"],
-                "PAGERDUTY_FROM_EMAIL": account["from_email"],
-                "CONFLUENCE_BASE_URL": site["site"],
-                "CONFLUENCE_API_TOKEN": site["token"],
-                "CONFLUENCE_USER_EMAIL": site["email"],
-                "CONFLUENCE_SPACE_KEY": site["space"]["key"],
-                "CONFLUENCE_PARENT_PAGE_ID": site["parent"],
+                **account_settings(pagerduty, account, site),
                 "SRE_ENV_DIR": str(env_dir),
                 "REDEPLOY_COMMAND": redeploy,
             },

@@ -88,14 +88,14 @@ def test_the_end_tells_how_long_it_took_and_what_is_missing() -> None:
     ]
 
 
-def test_the_end_tells_the_cause_and_where_the_postmortem_is() -> None:
+def test_the_end_tells_the_cause_and_takes_no_link_from_an_answer() -> None:
     members = [incident(status=IncidentStatus.RESOLVED)] * 3
     over = replace(case(1, *members), closed_at=at(0) - timedelta(seconds=5))
     answer = "Root cause: the pool.\nIt is [here](https://x.example/wiki/spaces/OPS/pages/7)."
     assert wording.closing(over, [turn(TurnState.ANSWERED, answer)]).splitlines() == [
         "✅ **All of it is resolved** after 0 s, 3 pages.",
         "Root cause, as investigated: the pool.",
-        "Post-mortem: https://x.example/wiki/spaces/OPS/pages/7",
+        "There is no post-mortem yet; ask me to write one.",
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from sre_bot.errors import SreBotError
+from sre_bot.slack.clicks import clicked
 from sre_bot.slack.listeners import Door
 from sre_bot.slack.mrkdwn import to_mrkdwn
 from sre_bot.slack.wording import one_line
@@ -50,15 +51,12 @@ def register(app: AsyncApp, closing: ClosesOut, door: Door) -> None:
     @app.action(CLOSE_OUT)
     async def on_close_out(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        person = body["user"]
-        event = {"channel": body["channel"]["id"], "user": person["id"]}
-        if "team_id" in person:
-            event["user_team"] = person["team_id"]
+        event = clicked(body)
         sentence = await door.refuse(event, {"team_id": body["team"]["id"]})
         if not sentence:
             try:
-                sentence = await closing.close_out(int(body["actions"][0]["value"]), person["id"])
+                sentence = await closing.close_out(int(body["actions"][0]["value"]), event["user"])
             except SreBotError as error:
-                log.warning("what %s clicked was not done: %s", person["id"], error)
+                log.warning("what %s clicked was not done: %s", event["user"], error)
                 sentence = str(error)
         await door.tell(event, to_mrkdwn(sentence))

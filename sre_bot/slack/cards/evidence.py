@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from sre_bot.errors import SreBotError
 from sre_bot.evidence.exhibit import Exhibit
+from sre_bot.slack.clicks import clicked, thread_of
 from sre_bot.slack.listeners import Door
 from sre_bot.slack.mrkdwn import literal, to_mrkdwn
 from sre_bot.slack.wording import cut, date, one_line
@@ -78,11 +79,7 @@ def register(app: AsyncApp, room: Room, door: Door) -> None:
     @app.action(_SHOW)
     async def on_show(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
-        message = body["message"]
-        thread_ts = message.get("thread_ts", message["ts"])
-        event = {"channel": body["channel"]["id"], "user": body["user"]["id"], "thread_ts": thread_ts}
-        if "team_id" in body["user"]:
-            event["user_team"] = body["user"]["team_id"]
+        event = clicked(body, thread_ts=thread_of(body))
         sentence = await door.refuse(event, {"team_id": body["team"]["id"]})
         sentence = sentence or await _open(room, client, event, body)
         if sentence:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from sre_bot.errors import SreBotError
+from sre_bot.slack.clicks import clicked, thread_of
 from sre_bot.slack.listeners import Door
 from sre_bot.slack.mrkdwn import to_mrkdwn
 
@@ -51,14 +52,7 @@ def register(app: AsyncApp, ratings: Ratings, door: Door) -> None:
     @app.action(FEEDBACK)
     async def on_click(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        person, message = body["user"], body["message"]
-        event = {
-            "channel": body["channel"]["id"],
-            "user": person["id"],
-            "thread_ts": message.get("thread_ts", message["ts"]),
-        }
-        if "team_id" in person:
-            event["user_team"] = person["team_id"]
+        event = clicked(body, thread_ts=thread_of(body))
         sentence = await door.refuse(event, {"team_id": body["team"]["id"]})
         await door.tell(event, to_mrkdwn(sentence or await _rate(ratings, event, body["actions"][0]["value"])))
 

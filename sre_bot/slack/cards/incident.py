@@ -14,6 +14,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from sre_bot.errors import SreBotError
 from sre_bot.incidents.paging import Case, Incident, IncidentStatus, Urgency
+from sre_bot.slack.clicks import clicked
 from sre_bot.slack.defusal import defuse
 from sre_bot.slack.listeners import Door
 from sre_bot.slack.mrkdwn import NOTIFICATION_LIMIT, link, literal, plain, to_mrkdwn
@@ -263,14 +264,11 @@ def _bind(app: AsyncApp, action: str, do: Callable[[int, str], Awaitable[str]], 
     @app.action(action)
     async def on_click(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        person = body["user"]
         # Not in the card's thread: Slack shows such a message in a thread only where others have written in it.
-        event = {"channel": body["channel"]["id"], "user": person["id"]}
-        if "team_id" in person:
-            event["user_team"] = person["team_id"]
+        event = clicked(body)
         sentence = await door.refuse(event, {"team_id": body["team"]["id"]})
         if not sentence:
-            sentence = await _do(do, int(body["actions"][0]["value"]), person["id"])
+            sentence = await _do(do, int(body["actions"][0]["value"]), event["user"])
         await door.tell(event, to_mrkdwn(sentence))
 
 

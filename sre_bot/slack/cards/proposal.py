@@ -21,6 +21,7 @@ from sre_bot.incidents.model import Approval, ApprovalState
 from sre_bot.slack.cards import closing
 from sre_bot.slack.cards.rollback import ROLL_BACK, render_way_back
 from sre_bot.slack.cards.sealed import CALL, Block, call_text, file_name, labelled, parts_of, section, visible
+from sre_bot.slack.clicks import clicked
 from sre_bot.slack.listeners import Door
 from sre_bot.slack.mrkdwn import NOTIFICATION_LIMIT, literal, plain, to_mrkdwn
 from sre_bot.slack.wording import cut, date, one_line
@@ -193,7 +194,7 @@ def register(app: AsyncApp, decisions: Decisions, door: Door) -> None:
     async def on_reject(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
         click = _read_click(body)
-        event = _event(body, click)
+        event = clicked(body, click.channel, click.thread_ts)
         if why := await door.refuse(event, {"team_id": body["team"]["id"]}) or ("" if click.number else FORGED):
             await door.tell(event, why)
             return
@@ -246,7 +247,7 @@ def _number(value: object) -> int:
 async def _take(
     decisions: Decisions, door: Door, body: dict[str, Any], click: Click, *, approve: bool, reason: str = ""
 ) -> None:
-    event = _event(body, click)
+    event = clicked(body, click.channel, click.thread_ts)
     sentence = await door.refuse(event, {"team_id": body["team"]["id"]}) or ("" if click.number else FORGED)
     if not sentence:
         try:
@@ -261,16 +262,6 @@ async def _take(
         except SreBotError as error:
             sentence = str(error)
     await door.tell(event, to_mrkdwn(sentence))
-
-
-def _event(body: dict[str, Any], click: Click) -> dict[str, Any]:
-    """What the door reads; its words go into the thread of the card."""
-    event = {"channel": click.channel, "user": body["user"]["id"]}
-    if click.thread_ts:
-        event["thread_ts"] = click.thread_ts
-    if "team_id" in body["user"]:
-        event["user_team"] = body["user"]["team_id"]
-    return event
 
 
 def _ask_why(click: Click) -> Block:
