@@ -44,16 +44,21 @@ async def order(stack: Stack, part: Any, path: str, **body: Any) -> None:
 
 async def look_at_evidence(stack: Stack, ts: str) -> None:
     """Click on the first id below an answer: a window shows the call and what it said."""
-    replies = [message for message in await stack.thread(ts) if message["bot"]]
-    elements = [each for reply in replies for block in reply["blocks"] for each in block.get("elements", [])]
-    assert "show_evidence:1" in [each.get("action_id") for each in elements]
-    asked = {"channel": stack.channel, "ts": replies[0]["ts"], "user": "Ada", "action_id": "show_evidence:1"}
+    async with asyncio.timeout(30):  # the buttons follow the answer
+        while not (below := [message for message in await stack.thread(ts) if _shows(message, "show_evidence:1")]):
+            await asyncio.sleep(0.1)
+    asked = {"channel": stack.channel, "ts": below[0]["ts"], "user": "Ada", "action_id": "show_evidence:1"}
     await order(stack, stack.slack, "actions", **asked)
     async with asyncio.timeout(30):
         while not (calls := (await stack.look(stack.slack, "calls", method="views.open"))["calls"]):
             await asyncio.sleep(0.1)
     assert "Evidence E1" in str(calls[-1]["args"]["view"])
     assert "breaches a threshold" in str(calls[-1]["args"]["view"]), "the health of the services, as it was read"
+
+
+def _shows(message: dict[str, Any], action: str) -> bool:
+    elements = [each for block in message["blocks"] for each in block.get("elements", [])]
+    return bool(message["bot"]) and action in [each.get("action_id") for each in elements]
 
 
 async def test_a_false_alarm_ends_in_nothing_is_wrong_with_the_figures_that_show_it(stack: Stack):
