@@ -1,8 +1,11 @@
 """The real Claude Code CLI and the real tool process, against the model's stand-in on loopback."""
 
 import asyncio
+import functools
+import json
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,10 +14,12 @@ from uuid import uuid4
 import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from sandbox import postgres as postgresql
+from sandbox.model.delivery import Pace
+from sandbox.model.server import ModelServer
 from sandbox.postgres import Postgres
-from sandbox.processes import Child
 from sre_bot.agent.exhibits import Keeper
 from sre_bot.agent.options import AgentOptions
 from sre_bot.agent.pool import SessionPool
@@ -60,17 +65,35 @@ class Model:
 
 
 @pytest_asyncio.fixture
-async def model(tmp_path: Path) -> AsyncIterator[Model]:
-    command = [sys.executable, "-m", "sandbox.model"]
-    child = await Child.start(
-        "model", command, ready=r"listening on (http://\S+)", log_dir=tmp_path, env={"PYTHONPATH": str(ROOT)}
-    )
+async def model() -> AsyncIterator[Model]:
+    """A stand-in of its own for each test, in the test's loop: its client is the CLI, a process."""
+    runner = web.AppRunner(ModelServer(Pace()).application(), handler_cancellation=True, shutdown_timeout=0.2)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession() as http:
-        stand_in = Model(child.found, http)
+        stand_in = Model("http://{}:{}".format(*runner.addresses[0][:2]), http)
         yield stand_in
         violations = await stand_in.violations()
-    await child.stop()
+    await runner.cleanup()
     assert violations == []
+
+
+@functools.cache
+def _slack_house() -> subprocess.Popen[str]:
+    """The process in which the stand-ins run; it ends with its input, when the tests do."""
+    command = [sys.executable, "-m", "tests.slack_house"]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _ask_slack_house(order: Sequence[str] | str) -> str:
+    house = _slack_house()
+    assert house.stdin
+    assert house.stdout
+    house.stdin.write(f"{json.dumps(order)}\n")
+    house.stdin.flush()
+    answer = house.stdout.readline().strip()
+    assert answer, f"the process of Slack's stand-ins ended with status {house.wait()}"
+    return answer
 
 
 class Slack:
@@ -104,27 +127,24 @@ class Slack:
 
 
 @pytest_asyncio.fixture
-async def slack(tmp_path: Path) -> AsyncIterator[Slack]:
+async def slack() -> AsyncIterator[Slack]:
     """A stand-in of its own for each test; at its end nothing may be amiss in what the bot sent."""
-    async with running_slack(tmp_path) as stand_in:
+    async with running_slack() as stand_in:
         yield stand_in
 
 
 @asynccontextmanager
-async def running_slack(folder: Path, *arguments: str) -> AsyncIterator[Slack]:
-    """A stand-in until the block ends, which fails where anything is amiss in what the bot sent."""
-    command = [sys.executable, "-m", "sandbox.slack", *arguments]
-    child = await Child.start(
-        "slack", command, ready=r"listening on (http://\S+)", log_dir=folder, env={"PYTHONPATH": str(ROOT)}
-    )
+async def running_slack(*arguments: str) -> AsyncIterator[Slack]:
+    """A new stand-in until the block ends, which fails where anything is amiss in what the bot sent."""
+    url = await asyncio.to_thread(_ask_slack_house, arguments)
     async with aiohttp.ClientSession() as http:
-        async with http.get(f"{child.found}/sandbox/world") as answer:
+        async with http.get(f"{url}/sandbox/world") as answer:
             world = await answer.json()
-        stand_in = Slack(child.found, http, world)
+        stand_in = Slack(url, http, world)
         yield stand_in
         violations = (await stand_in.look("violations"))["violations"]
         pings = (await stand_in.look("pings"))["pings"]
-    await child.stop()
+    await asyncio.to_thread(_ask_slack_house, url)
     assert violations == []
     assert pings == [], "the bot notified somebody"
 
@@ -194,8 +214,16 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     await opened.close()
 
 
+@pytest.fixture
+def tool_server() -> dict[str, Any] | None:
+    """How the sessions of `make_pool` start their tool process: as the bot does. Some folders start a lighter one."""
+    return None
+
+
 @pytest_asyncio.fixture
-async def make_pool(model: Model, ledger: Ledger, tmp_path: Path) -> AsyncIterator[Callable[..., SessionPool]]:
+async def make_pool(
+    model: Model, ledger: Ledger, tmp_path: Path, tool_server: dict[str, Any] | None
+) -> AsyncIterator[Callable[..., SessionPool]]:
     """Makes pools on one ledger; a second pool is another process as far as the first is concerned."""
     pools: list[SessionPool] = []
 
@@ -212,7 +240,9 @@ async def make_pool(model: Model, ledger: Ledger, tmp_path: Path) -> AsyncIterat
                 **overrides,
             }
         )
-        options = AgentOptions(settings, READ_TOOLS, ledger.transcripts, keeper=Keeper(ledger.exhibits))
+        options = AgentOptions(
+            settings, READ_TOOLS, ledger.transcripts, keeper=Keeper(ledger.exhibits), server=tool_server
+        )
         pool = SessionPool(options, settings.run, settings.house, lambda name, _arguments: f"calling {name}")
         pools.append(pool)
         return pool

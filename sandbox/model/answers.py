@@ -7,6 +7,7 @@ from .evidence import (
     DEPLOYED,
     HEALTH,
     NOTABLE_RATIO,
+    RANKED,
     bullets,
     cite,
     deployment_lines,
@@ -68,10 +69,13 @@ def because(found: Diagnosis) -> str:
         done = cause.change
         changed = f"`{done.key}` changed {done.before} → {done.after} in the deployment at {done.time}"
         return f" because {WHY[cause.kind]}: {changed}."
+    first = "; by the ranking it broke first, and what broke in it is not established"
     suspicion = f"; the likely cause is the deployment at {change.time}: {setting(change)}" if change else ""
     if found.pool_exhausted:
         return f": its database connection pool is exhausted{suspicion or ', and what I could read does not say why'}."
-    return f"{suspicion or '; the cause is not established'}."
+    if suspicion:
+        return f"{suspicion}."
+    return f"{first if _broke_first(found) else '; the cause is not established'}."
 
 
 def next_step(found: Diagnosis, proposed: Change | None = None) -> str:
@@ -117,7 +121,9 @@ def _failing(found: Diagnosis, proposed: Change | None) -> str:
     alert = f"{found.firing[0].name} fires for {found.firing[0].service}" if found.firing else ""
     word = "CAUSE FOUND" if found.cause else "INCONCLUSIVE"
     said = f"{suspect.name} is failing{because(found)}" if suspect else f"{alert}; the cause is not established."
+    ranked = _broke_first(found) and not change
     sources = [HEALTH, *([DEPLOYED] if change else []), *([] if suspect else ["get_alerts"])]
+    sources += [RANKED] if ranked else []
     return _report(
         verdict=f"{word}: {said}{cite(found, *sources)}",
         cause=_cause(found),
@@ -128,6 +134,10 @@ def _failing(found: Diagnosis, proposed: Change | None) -> str:
         lines=evidence(found),
         ruled_out=ruled_out_lines(found),
     )
+
+
+def _broke_first(found: Diagnosis) -> bool:
+    return found.suspect is not None and found.suspect.name == found.ranking.first
 
 
 def _cause(found: Diagnosis) -> str:
@@ -156,7 +166,7 @@ def _inconclusive(found: Diagnosis) -> str:
 def _impact(found: Diagnosis) -> str:
     if found.suspect is None:
         return "none measured: every figure is within its thresholds."
-    own = f"{found.suspect.name}: {main_figures(found.suspect)}."
+    own = f"{found.suspect.name}: {main_figures(found.suspect) or found.suspect.state}."
     others = [f"{service.name} ({main_figures(service)})" for service in found.others]
     return f"{own} Also affected: {', '.join(others)}." if others else f"{own} No other service breaches a threshold."
 
@@ -168,6 +178,8 @@ def _why_confident(found: Diagnosis) -> str:
         return "the pool's exhaustion is measured, its reason is not."
     if found.change:
         return "the service changed before, but no figure ties that setting to the symptom."
+    if found.ranking.clear:
+        return "the ranking is clear about where it began, which is a lead; what broke there was not found."
     return "the symptom is measured, a cause is not."
 
 

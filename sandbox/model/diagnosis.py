@@ -17,6 +17,7 @@ from .readings import (
     Change,
     Health,
     LogPattern,
+    Ranking,
     Sample,
     ServiceHealth,
     number,
@@ -27,6 +28,7 @@ from .readings import (
     read_deployments,
     read_health,
     read_logs,
+    read_ranking,
     read_samples,
     read_settings,
     seconds_from,
@@ -66,6 +68,7 @@ class Diagnosis:
     pool: dict[str, float]
     error_history: tuple[Sample, ...]
     query_times: tuple[Sample, ...]
+    ranking: Ranking
     conclusions: tuple[str, ...]  # of the runbooks
     followed: tuple[str, ...]  # the runbooks, by name
     settings: dict[str, str]  # of the one service whose configuration was read
@@ -75,7 +78,7 @@ class Diagnosis:
     @property
     def verdict(self) -> Verdict:
         """Failing when a service breaches or an alert fires; healthy only when everything was seen and is OK."""
-        if self.suspect or self.firing:
+        if self._breaching or self.firing:
             return "failing"
         if self.health.problem or not self.health.services or self.unmeasured:
             return "inconclusive"
@@ -83,9 +86,11 @@ class Diagnosis:
 
     @property
     def suspect(self) -> ServiceHealth | None:
-        """The breaching service that explains most: whose change is the cause, or else the worst."""
-        cause = self.cause
-        return (cause and self.health.named(cause.change.service)) or next(iter(self._breaching), None)
+        """The service that explains most: whose change is the cause, or else what broke first, or else the worst."""
+        if not self._breaching:
+            return None
+        name = self.cause.change.service if self.cause else self.ranking.first
+        return self.health.named(name) or self._breaching[0]
 
     @property
     def others(self) -> tuple[ServiceHealth, ...]:
@@ -151,7 +156,7 @@ class Diagnosis:
         """High: symptom and change agree. Medium: one of them. Low: neither."""
         if self.cause:
             return "high"
-        return "medium" if self.pool_exhausted or self.change else "low"
+        return "medium" if self.pool_exhausted or self.change or self.ranking.clear else "low"
 
     @property
     def _breaching(self) -> list[ServiceHealth]:
@@ -164,18 +169,28 @@ class Diagnosis:
 
     def _cause_in(self, service: ServiceHealth) -> Cause | None:
         """A pool that was cut explains its exhaustion; slower queries explain a slow database, and with it a pool that
-        is exhausted; a release explains errors that its log shows since then, where no pool is exhausted."""
+        is exhausted; a release explains errors that its log shows since then, where no pool is exhausted and no other
+        service broke first."""
         changes = self._changes_of(service)
         exhausted = self._is_exhausted(service)
         tests: list[tuple[Kind, bool, Callable[[Change], bool]]] = [
             ("pool", exhausted, lambda c: bool(POOL_SETTING.search(c.key)) and _grew(c) < 0),
             ("queries", self.database_is_slow, lambda c: bool(QUERY_SETTING.search(c.key)) and _grew(c) > 0),
-            ("release", not exhausted, lambda c: bool(RELEASE_SETTING.search(c.key)) and self._errors_since(c)),
+            (
+                "release",
+                not exhausted and self._may_be_first(service),
+                lambda c: bool(RELEASE_SETTING.search(c.key)) and self._errors_since(c),
+            ),
         ]
         for kind, shown, explains in tests:
             if shown and (change := next(filter(explains, changes), None)):
                 return Cause(kind, change)
         return None
+
+    def _may_be_first(self, service: ServiceHealth) -> bool:
+        """Whether the ranking, where there is one, does not rule out that it broke first."""
+        suspects = [name for name, _ in self.ranking.suspects]
+        return service.name in (suspects[:1] if self.ranking.clear else suspects or [service.name])
 
     def _errors_since(self, change: Change) -> bool:
         """Whether the most frequent error in the log of the service was never written before the change."""
@@ -213,6 +228,7 @@ def diagnose(results: Sequence[Result]) -> Diagnosis:
         pool=_pool([sample for found in samples.values() for sample in found]),
         error_history=next((found for query, found in samples.items() if "http_requests_total" in query), ()),
         query_times=next((found for query, found in samples.items() if "db_query_duration" in query), ()),
+        ranking=read_ranking(_last(seen, "rank_suspects")),
         conclusions=tuple(each for result in runbooks for each in read_conclusions(result.text)),
         followed=tuple(str(result.arguments.get("name", "")) for result in runbooks),
         settings=read_settings(_last(seen, "read_service_config")),

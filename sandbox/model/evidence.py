@@ -20,9 +20,10 @@ WORDS = {
     "restarts": "restarts",
 }
 WHICH_REQUEST = re.compile(r"^.* request=\w+: ")
-HEALTH, DEPLOYED = "get_service_health", "get_recent_deployments"
+HEALTH, DEPLOYED, RANKED = "get_service_health", "get_recent_deployments", "rank_suspects"
 CITED = re.compile(r" \[E\d+(?:, E\d+)*\]")
 LONGEST_QUOTE = 160
+MOST_PATTERNS = 3  # of errors
 NOTABLE_RATIO = 0.01  # the specification's warning threshold of the error rate
 
 
@@ -42,7 +43,8 @@ def evidence(found: Diagnosis) -> list[str]:
     suspect = found.suspect
     health = cite(found, HEALTH)
     return [
-        *([f"Health: {suspect.name} {suspect.state}, {figures(suspect)}{health}"] if suspect else []),
+        *([f"Health: {suspect.name} {suspect.state}{figures(suspect)}{health}"] if suspect else []),
+        *ranking_lines(found),
         *pool_lines(found),
         *query_lines(found),
         *log_lines(found),
@@ -50,6 +52,16 @@ def evidence(found: Diagnosis) -> list[str]:
         *alert_lines(found),
         *unseen_lines(found),
     ]
+
+
+def ranking_lines(found: Diagnosis) -> list[str]:
+    """What broke first, and each symptom that was ranked."""
+    if not found.ranking.suspects:
+        return []
+    name, why = found.ranking.suspects[0]
+    said = "Broke first" if found.ranking.clear else "Likeliest to have broken first"
+    ids = cite(found, RANKED)
+    return [f"{said}: {name}, {why}{ids}", *(f"Symptom: {each}{ids}" for each in found.ranking.symptoms)]
 
 
 def health_lines(found: Diagnosis) -> list[str]:
@@ -87,9 +99,12 @@ def query_lines(found: Diagnosis) -> list[str]:
 
 
 def log_lines(found: Diagnosis) -> list[str]:
-    """The most frequent error, with the count of its lines as it was read: a sum stands in no result."""
+    """The most frequent errors, with the counts of their lines as they were read: a sum stands in no result."""
     errors = [line for line in found.current_logs if line.level == "ERROR"]
-    return _counted(found, "Logs", found.pool_logs or errors or found.logs)
+    told = _counted(found, "Logs", found.pool_logs or errors or found.logs)
+    others = sorted((line for line in errors if line not in found.pool_logs), key=lambda line: -line.count)
+    lines = [each for line in others[:MOST_PATTERNS] for each in _counted(found, "Logs", [line])]
+    return list(dict.fromkeys([*told, *lines]))[:MOST_PATTERNS]
 
 
 def _counted(found: Diagnosis, label: str, lines: Sequence[LogPattern]) -> list[str]:
@@ -158,9 +173,9 @@ def setting(change: Change) -> str:
 
 
 def figures(service: ServiceHealth) -> str:
-    """The figures in breach, with queue and restarts."""
+    """The figures in breach, with queue and restarts, each after a comma."""
     signals = [*service.breached, *(s for s in ("db_waiting", "restarts") if (service.value(s) or 0) > 0)]
-    return ", ".join(f"{WORDS.get(s, s)} {service.figures.get(s, 'NO DATA')}" for s in signals)
+    return "".join(f", {WORDS.get(s, s)} {service.figures.get(s, 'NO DATA')}" for s in signals)
 
 
 def bullets(lines: list[str]) -> str:

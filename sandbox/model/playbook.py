@@ -30,6 +30,7 @@ QUERY_TIME = (
 POOL, LATENCY, ERRORS = "database-connection-exhaustion", "high-latency-cascade", "elevated-error-rates"
 SLOW_SIGNALS = ("latency_p99", "cpu", "memory")
 LOOK: list[tuple[str, dict[str, Any]]] = [("get_service_health", {}), ("get_alerts", {})]
+RANK: list[tuple[str, dict[str, Any]]] = [("rank_suspects", {})]
 
 Stage = tuple[str, list[tuple[str, dict[str, Any]]]]
 
@@ -121,6 +122,10 @@ def _stages(conversation: Conversation, before: Diagnosis | None) -> list[Stage]
     found = diagnose(exchange.results)
     if before and _comparable(found, before):
         return stages
+    if found.verdict == "failing" and "rank_suspects" in conversation.offered:
+        stages.append(("Something is wrong. Ranking which service broke first.", RANK))
+        if not exchange.called("rank_suspects"):
+            return stages
     stages.append(_second_stage(found, exchange))
     if found.verdict == "failing" and "update_service_config" in conversation.offered and (change := to_undo(found)):
         file = [("read_service_config", {"service": change.service})]

@@ -10,6 +10,7 @@ be read becomes a `problem` in the tool's own words. The forms read here are:
     alerts       api-server CRITICAL firing HighErrorRate since 14:04:00Z (1 m) value 0.33; summary; runbook x
                  or, of several, the first three words above lines that begin with the alert's name
     deployments  api-server 14:03:12Z (2 m ago) version 7 by ci: reason; DB_POOL_SIZE 20 → 1
+    ranking      CLEAR: api-server broke first …, then symptom: … and rows like    1. api-server: score 1.00, …
     runbook      lines that begin with => : what the figures point to
     settings     DB_POOL_SIZE=1 | integer 1 to 200 | Database connections per worker
     logs         api-server ERROR x124 14:03:20Z-14:05:01Z could not obtain a database connection
@@ -43,6 +44,10 @@ _DEPLOYMENT = re.compile(
 )
 _SIGNED = re.compile(r"\bby (?P<author>[^:;]+): (?P<reason>[^;]+)")
 _SETTING = re.compile(r"^(?P<key>[A-Za-z_]\w*)=(?P<value>\S+) \| ", re.MULTILINE)
+_RANKED = re.compile(r"^(?P<verdict>CLEAR|AMBIGUOUS): ")
+_LEAD = re.compile(r"^\d\. (?P<service>[\w.-]+): (?P<why>.+)$", re.MULTILINE)
+_SYMPTOM = re.compile(r"^(?:symptom: |also )(?P<text>.+)$", re.MULTILINE)
+_OVER = "back to usual by now"
 _CONCLUSION = re.compile(r"^\s*=> (?P<text>.+)$", re.MULTILINE)
 _CHANGE = re.compile(r"(?P<key>[A-Za-z][\w.]*) (?P<before>\([a-z]+\)|[^\s;]+) (?:→|->) (?P<after>\([a-z]+\)|[^\s;]+)")
 _LOG = re.compile(r"^(?P<service>[\w.-]+) (?P<level>[A-Z]+) \u00d7?x?(?P<count>[\d,]+) (?P<when>\S+) (?P<message>.+)$")
@@ -92,6 +97,23 @@ class Alert:
     state: str
     name: str
     since: str
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Which services broke first, the likeliest first, each with why; `clear` where the ranking is sure of the first.
+
+    Empty where nothing was significant, or where what was is over.
+    """
+
+    suspects: tuple[tuple[str, str], ...] = ()
+    symptoms: tuple[str, ...] = ()
+    clear: bool = False
+
+    @property
+    def first(self) -> str:
+        """The likeliest service."""
+        return self.suspects[0][0] if self.suspects else ""
 
 
 @dataclass(frozen=True)
@@ -176,6 +198,16 @@ def read_changes(text: str) -> list[Change]:
                 for change in _CHANGE.finditer(line, head.end())
             ]
     return changes
+
+
+def read_ranking(text: str) -> Ranking:
+    """Read `rank_suspects`."""
+    head = _RANKED.match(text)
+    symptoms = tuple(found["text"] for found in _SYMPTOM.finditer(text))
+    if not head or not symptoms or _OVER in symptoms[0]:
+        return Ranking()
+    suspects = tuple((found["service"], found["why"]) for found in _LEAD.finditer(text))
+    return Ranking(suspects, symptoms, clear=head["verdict"] == "CLEAR")
 
 
 def read_conclusions(text: str) -> list[str]:

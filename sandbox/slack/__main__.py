@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import signal
+from collections.abc import Sequence
 
 from aiohttp import web
 
@@ -15,8 +16,8 @@ from sandbox.slack.sockets import ACK_WITHIN
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def read_arguments() -> argparse.Namespace:
-    """The command line."""
+def read_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line, or what is given in its place."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.slack", description="A strict Slack on loopback.")
     parser.add_argument("--host", default="127.0.0.1", choices=LOOPBACK)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
@@ -26,7 +27,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--clock-rate", type=float, default=1.0, help="how fast the clock of the rate limits runs, for tests"
     )
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
 async def serve(arguments: argparse.Namespace) -> None:
@@ -34,15 +35,20 @@ async def serve(arguments: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runner, url = await open_stand_in(arguments)
+    print(f"slack stand-in listening on {url}", flush=True)
+    await stop.wait()
+    await runner.cleanup()
+
+
+async def open_stand_in(arguments: argparse.Namespace) -> tuple[web.AppRunner, str]:
+    """A new stand-in that listens, and its address."""
     stand_in = StandIn(arguments.ack_within, arguments.clock_rate)
     runner = web.AppRunner(stand_in.application(), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
-    site = web.TCPSite(runner, arguments.host, arguments.port)
-    await site.start()
+    await web.TCPSite(runner, arguments.host, arguments.port).start()
     host, port = runner.addresses[0][:2]
-    print(f"slack stand-in listening on http://{host}:{port}", flush=True)
-    await stop.wait()
-    await runner.cleanup()
+    return runner, f"http://{host}:{port}"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -158,9 +158,9 @@ class World:
     """Everything that the workspace remembers."""
 
     def __init__(self) -> None:
-        self.users = {user.id: user for user in PEOPLE}
+        self.users = {user.id: replace(user) for user in PEOPLE}
         self.channels = {channel.id: channel for channel in seeded_channels()}
-        self.usergroups = dict(USERGROUPS)
+        self.usergroups = {group: [*members] for group, members in USERGROUPS.items()}
         self.bots: dict[str, str] = {}  # name of another bot -> its bot_id
         self.files: dict[str, Json] = {}
         self.homes: dict[str, Json] = {}  # user -> published App Home

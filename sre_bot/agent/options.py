@@ -67,6 +67,7 @@ class AgentOptions:
         seal: is asked before every other call; without one the tools that change something are not offered at all.
         further: other MCP servers, in the standard shape of `mcpServers`.
         keeper: keeps what tools answer, so that it can be cited; without one there is no evidence.
+        server: how the MCP server of our tools is started; without one as `tool_process` says.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class AgentOptions:
         seal: Seal | None = None,
         further: Mapping[str, Any] | None = None,
         keeper: Keeper | None = None,
+        server: Mapping[str, Any] | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -87,10 +89,8 @@ class AgentOptions:
         settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         _remove_left_over(settings.state_dir)
         self._mcp_file = settings.state_dir / f"mcp-{os.getpid()}.json"
-        servers = {
-            **(further or {}),
-            SERVER_NAME: tool_process(settings.tools, settings.database_url if seal else None),
-        }
+        server = server or tool_process(settings.tools, settings.database_url if seal else None)
+        servers = {**(further or {}), SERVER_NAME: server}
         _write_private(self._mcp_file, json.dumps({"mcpServers": servers}))
 
     def for_session(self, session_id: UUID, *, resume: bool, waits: bool = False) -> ClaudeAgentOptions:

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,9 +15,15 @@ from sre_bot.agent.memory import resident_bytes
 from sre_bot.agent.pool import SessionPool
 from sre_bot.agent.session import Session
 from sre_bot.errors import AgentBusy
+from tests.light_tools import SERVER
 from tests.process_tree import descendants, read_process
 
 Make = Callable[..., SessionPool]
+
+
+@pytest.fixture
+def tool_server() -> dict[str, Any]:
+    return SERVER
 
 
 async def _answer(session: Session, prompt: str = "QUESTION") -> RunEnded:

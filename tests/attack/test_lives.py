@@ -19,7 +19,7 @@ PENDING, APPROVED, REJECTED = ApprovalState.PENDING, ApprovalState.APPROVED, App
 
 @pytest_asyncio.fixture
 async def slack(tmp_path: Path) -> AsyncIterator[Slack]:
-    async with running_slack(tmp_path, "--clock-rate", f"{SPEED:g}") as slack:
+    async with running_slack("--clock-rate", f"{SPEED:g}") as slack:
         yield slack
 
 

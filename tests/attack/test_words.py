@@ -22,7 +22,7 @@ PENDING = ApprovalState.PENDING
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def court(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Court]:
     folder = tmp_path_factory.mktemp("words")
-    async with running_slack(folder, "--clock-rate", f"{SPEED:g}") as slack, sitting(folder, slack) as court:
+    async with running_slack("--clock-rate", f"{SPEED:g}") as slack, sitting(folder, slack) as court:
         yield court
 
 

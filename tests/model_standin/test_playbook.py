@@ -231,3 +231,67 @@ def test_a_recent_peak_that_is_over_is_mentioned_in_a_healthy_answer() -> None:
     answer = Thread().ask("500s?", observed("recovered"))
     assert "nothing is wrong now" in answer
     assert "api-server had an error ratio of 61.3% at 15:50:57Z; that is over" in answer
+
+
+def _misled() -> Tools:
+    """A release of api-server came first, and auth-svc fails for reasons of its own."""
+    health = (
+        "CRITICAL: 2 of 3 services breach a threshold at 14:02:00Z\n"
+        "api-server CRITICAL (Main API gateway; Platform team)\n  error_rate 24.4 % CRITICAL (> 5 %)\n"
+        "auth-svc CRITICAL (Sessions; Identity team)\n  error_rate 19.8 % CRITICAL (> 5 %)\n"
+        "payment-svc OK (Payments; Payments team)"
+    )
+    ranking = (
+        "CLEAR: auth-svc broke first, by the figures. A lead: verify it\n"
+        "symptom: api-server errors 0 % to 24.4 % (z 20), since about 14:00:58Z\n"
+        "1. auth-svc: score 1.00, explains 100%; errors 0 % to 19.8 % (z 21); path api-server > auth-svc\n"
+        "cleared: api-server, payment-svc"
+    )
+    logs = (
+        "2 patterns\n"
+        "auth-svc ERROR x41 14:00:58Z-14:01:59Z session store refused the token\n"
+        "auth-svc ERROR x7 14:00:59Z-14:01:58Z batch job reports-nightly, ticket KX-1234"
+    )
+    deployed = (
+        "1 deployments of all services\napi-server 14:00:10Z (2 m ago) version 9 by linus: texts; APP_VERSION 1 → 2"
+    )
+    return observed(
+        "healthy",
+        get_service_health=health,
+        rank_suspects=ranking,
+        get_logs=logs,
+        get_recent_deployments=deployed,
+        get_alerts="no alert",
+        execute_runbook="nothing",
+    )
+
+
+RANKS: list[dict[str, Any]] = [
+    *TOOLS,
+    {"name": "mcp__sre__rank_suspects", "description": "", "input_schema": {"type": "object"}},
+]
+
+
+def test_a_release_is_not_blamed_where_another_service_broke_first() -> None:
+    thread = Thread(RANKS)
+    answer = thread.ask("500 errors spiking on api-server", _misled())
+    verdict = answer.partition("**Impact")[0].partition("**Verdict:** ")[2]
+    assert verdict.startswith("INCONCLUSIVE: auth-svc is failing; by the ranking it broke first")
+    assert "APP_VERSION" not in verdict
+    assert "Broke first: auth-svc, score 1.00, explains 100%" in answer
+    assert "KX-1234" in answer, "what its log says besides is told too"
+    assert "**Next step:** ask the owner of auth-svc" in answer
+    assert thread.called.index("rank_suspects") == 2, "right after what is always looked at"
+    (logs,) = [made for made in thread.made if made.name.endswith("get_logs")]
+    assert logs.arguments["service"] == "auth-svc"
+
+
+def test_a_ranking_of_what_is_over_or_usual_leads_nowhere() -> None:
+    for said in ("NOT SIGNIFICANT: no symptom beyond what is usual; weak lead: auth-svc", "NO DATA: nothing"):
+        answer = Thread(RANKS).ask("500s?", observed("broken", rank_suspects=said))
+        assert "CAUSE FOUND: api-server is failing because its database connection pool is exhausted" in answer
+        assert "Broke first:" not in answer
+    over = (
+        "CLEAR: auth-svc broke first\nsymptom: api-server errors 0 % to 9 %, back to usual by now\n1. auth-svc: score 1"
+    )
+    assert "Broke first:" not in Thread(RANKS).ask("500s?", observed("broken", rank_suspects=over))

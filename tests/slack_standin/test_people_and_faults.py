@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError
 
+from sandbox.slack.world import World
 from sandbox.slack.world import APP_TOKEN
 
 from .conftest import Slack
@@ -279,3 +280,14 @@ async def test_a_scope_that_was_taken_away_is_missing_in_the_header_and_its_meth
     assert "reactions:write" not in str((await slack.bot.auth_test()).headers["x-oauth-scopes"])
     await slack.order("scopes")
     await slack.bot.reactions_add(channel="C0INCIDENTS", timestamp=ts, name="eyes")
+
+
+def test_what_happens_in_one_workspace_changes_no_other() -> None:
+    one = World()
+    one.users["U0LINUS001"].is_guest = True
+    one.usergroups["S0APPROVERS"].clear()
+    one.channels["C0INCIDENTS"].members.clear()
+    other = World()
+    assert not other.users["U0LINUS001"].is_guest
+    assert other.usergroups["S0APPROVERS"]
+    assert other.channels["C0INCIDENTS"].members

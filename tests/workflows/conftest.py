@@ -1,6 +1,7 @@
 """Turns on a real ledger and the real CLI; people are a room that remembers."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -8,8 +9,14 @@ from sre_bot.agent.pool import SessionPool
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.workflows.circumstances import Circumstances
 from sre_bot.workflows.turns import Turns
+from tests.light_tools import SERVER
 
 from .room import Room
+
+
+@pytest.fixture
+def tool_server() -> dict[str, Any]:
+    return SERVER
 
 
 @pytest.fixture

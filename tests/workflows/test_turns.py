@@ -4,6 +4,8 @@ import asyncio
 import re
 from uuid import uuid4
 
+import pytest
+
 from sre_bot.agent.events import Notice, Outcome, Steered
 from sre_bot.incidents.model import TurnState
 from sre_bot.workflows.people import Prompt
@@ -141,6 +143,7 @@ async def test_a_lost_conversation_is_begun_anew_and_people_are_told(ledger, mod
     await turns.close()
 
 
+@pytest.mark.parametrize("tool_server", [None], ids=["the real one"])
 async def test_without_tools_the_turn_fails_with_words_and_the_bot_goes_on(ledger, tmp_path, make_turns, room):
     broken = make_turns(SRE_CONFIG_DIR=str(tmp_path / "nowhere"))
     await broken.submit(prompt("QUESTION"))
