@@ -90,7 +90,7 @@ class Court:
                 assert found
                 if found.card_ts:
                     return found
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
 
     async def state(self, approval: Approval) -> ApprovalState:
         found = await self.ledger.approvals.get(approval.id)
@@ -100,7 +100,7 @@ class Court:
     async def becomes(self, approval: Approval, state: ApprovalState) -> None:
         async with asyncio.timeout(30):
             while await self.state(approval) is not state:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
 
     async def card(self, approval: Approval) -> dict[str, Any]:
         """The card's message as Slack has it."""
@@ -122,13 +122,13 @@ class Court:
                 )
                 < times
             ):
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
 
     async def asked(self) -> None:
         """Wait until somebody was asked for a reason."""
         async with asyncio.timeout(30):
             while not (await self.slack.look("calls", method="views.open"))["calls"]:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
 
 
 @asynccontextmanager

@@ -48,7 +48,7 @@ async def say(court: Court, text: str, thread_ts: str | None, **more: Any) -> No
 async def taken(court: Court, before: int) -> None:
     async with asyncio.timeout(30):
         while await heard(court) <= before:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
 
 FORMS = {

@@ -134,7 +134,7 @@ class Town:
                 now = next(each for each in await self.approvals() if each.id == approval.id)
                 if now.state in states:
                     return now
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)
 
     async def approvals(self) -> list[Approval]:
         """Every row of the ledger, oldest first."""

@@ -18,7 +18,7 @@ async def _await_status(paged: Paged, *wanted: int | None, count: int = 1) -> No
     """Wait until PagerDuty got so many answers of these statuses; None is for none at all."""
     async with asyncio.timeout(60):
         while sum(each["status"] in wanted for each in (await paged.deliveries())["deliveries"]) < count:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
 
 
 async def test_a_database_that_restarts_and_a_slack_that_refuses_lose_nothing(own_postgres: Postgres, open_paged):
@@ -84,7 +84,7 @@ async def test_a_bot_that_is_told_to_end_while_its_database_is_away_ends_all_the
         await paged.report(f"Fault {number}")
     async with asyncio.timeout(60):
         while not await paged.cards():
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
     await own_postgres.stop()
     # What hangs is cut off with a status that asks to be started again; orchestrators wait for 40 s.
     assert await asyncio.wait_for(bot.terminate(), timeout=40) in (0, 75)

@@ -29,7 +29,7 @@ async def test_two_bots_start_at_once_on_an_empty_database_and_one_goes_on_when_
     telling = asyncio.create_task(chaos.tell())
     async with asyncio.timeout(60):
         while len(await paged.cards()) < 4:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
     await chaos.aim()
     await first.kill()
     killed = time.monotonic()

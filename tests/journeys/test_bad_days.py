@@ -43,21 +43,16 @@ async def first_words(stack: Stack, ts: str) -> list[dict[str, Any]]:
             replies = [message for message in await stack.thread(ts) if message["bot"]]
             if replies and not replies[0]["markdown"].startswith("⏳"):
                 return replies
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize(
     ("fault", "seen"),
     [
         ({"kind": "http", "status": 401}, "refused the key (401). Whoever runs me: check ANTHROPIC_API_KEY."),
-        ({"kind": "http", "status": 429}, "rate-limiting us (429). Please ask again in a few minutes."),
-        ({"kind": "http", "status": 429, "retry_after": 3600}, "rate-limiting us (429). Please ask again"),
-        ({"kind": "http", "status": 500}, "internal error (500). Please ask again in a minute."),
-        ({"kind": "http", "status": 529}, "overloaded (529). Please ask again in a few minutes."),
-        ({"kind": "http", "status": 404}, "not known to the API (404). Whoever runs me: check SRE_MODEL."),
         ({"kind": "hang_before"}, "The model was silent for 4 s, so I ended the run."),
+        ({"kind": "http", "status": 500}, "internal error (500). Please ask again in a minute."),
         ({"kind": "hang_mid"}, "The model was silent for 4 s, so I ended the run."),
-        ({"kind": "reset_before"}, "could not be reached. Please ask again in a minute"),
     ],
 )
 async def test_a_failing_model_is_named_in_the_thread_and_the_next_question_is_answered(

@@ -53,7 +53,7 @@ class Talk:
                 for message in await self.replies(ts):
                     if message["stream"] == "open" and message["markdown"]:
                         return message
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.1)
 
     async def answers(self, ts: str, count: int = 1) -> list[dict[str, Any]]:
         """The messages with which so many replies ended."""

@@ -106,7 +106,7 @@ async def test_a_broken_fleet_ends_in_the_true_cause_and_survives_a_crash_of_the
     await stack.say("and now?", thread_ts=ts)
     async with asyncio.timeout(30):
         while "⏳" not in (last := (await stack.thread(ts))[-1])["text"] or not last["bot"]:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
     stack.bot.kill()
     await stack.bot.wait()
     await stack.start_bot()

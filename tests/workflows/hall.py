@@ -238,26 +238,26 @@ class Hall:
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(PATIENCE):
             while not condition():
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.03)
 
     async def reaches(self, approval_id: int, state: ApprovalState) -> Approval:
         """Wait until a proposal stands there."""
         async with asyncio.timeout(PATIENCE):
             while (approval := await self.get(approval_id)).state is not state:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.03)
         return approval
 
     async def shows(self, state: ApprovalState) -> None:
         """Wait until the card says so."""
         async with asyncio.timeout(PATIENCE):
             while self.board.state() is not state:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.03)
 
     async def asked(self, count: int = 1) -> None:
         """Wait until the conversation goes on."""
         async with asyncio.timeout(PATIENCE):
             while len(self.desk.prompts) < count:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.03)
 
 
 @asynccontextmanager

@@ -41,7 +41,7 @@ class House:
     async def until(self, condition: Callable[[], object], seconds: float = 30) -> None:
         async with asyncio.timeout(seconds):
             while not condition():
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.03)
 
     async def settled(self) -> None:
         """Wait until everything that arrived is folded and done."""

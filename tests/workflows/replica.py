@@ -43,7 +43,7 @@ class Log:
 
     async def ready(self) -> None:
         while not self.may_go_on():
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
 
 
 class Reply:

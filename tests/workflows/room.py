@@ -44,7 +44,7 @@ class Room:
         """Wait until a reply shows anything."""
         async with asyncio.timeout(60):
             while not self.replies.get(ts):
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.03)
 
     async def ends(self, count: int) -> list[RunEnded]:
         """Wait until so many replies have ended."""

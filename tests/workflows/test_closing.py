@@ -203,7 +203,7 @@ async def offers(board: hall.Board, approval_id: int, button: str) -> None:
     """Wait until the card says so; the page's own proposal has a card beside it."""
     async with asyncio.timeout(60):
         while (card := board.newest(approval_id)) is None or card.offer != button:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.03)
 
 
 async def test_the_card_offers_it_until_it_is_done(tmp_path: Path):

@@ -183,7 +183,7 @@ async def test_a_card_is_shown_once_although_slack_fails(tmp_path: Path, fault: 
         await hall.shows(ApprovalState.APPROVED)
         async with asyncio.timeout(30):
             while not (await hall.get(approval.id)).card_ts:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.03)
         assert len(board.cards) == 1
 
 
@@ -258,7 +258,7 @@ async def test_the_outcome_of_a_change_that_outlasts_its_run_is_shown_when_it_is
         await hall.shows(ApprovalState.SUCCEEDED)
         async with asyncio.timeout(30):
             while approval.id not in hall.figures.scheduled:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.03)
 
 
 async def test_a_change_whose_process_died_is_shown_as_one_of_unknown_outcome(tmp_path: Path):
@@ -274,7 +274,7 @@ async def test_a_click_on_another_message_does_not_count(tmp_path: Path, card: s
         approval = await hall.propose()
         async with asyncio.timeout(30):
             while not (await hall.get(approval.id)).card_ts:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.03)
         with pytest.raises(BadRequest, match="not the card"):
             await hall.proposals.decide(approval.id, "Ada", approve=True, thread=THREAD, card=card)
         assert (await hall.get(approval.id)).state is ApprovalState.PENDING

@@ -307,7 +307,7 @@ async def test_an_offer_that_a_dead_process_left_unfinished_is_made_once(tmp_pat
 async def _until_offered(hall: Hall, approval: Approval) -> None:
     async with asyncio.timeout(100):
         while not await hall.ledger.approvals.rollback_of(approval.id):
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.03)
 
 
 def _way_back_of(hall: Hall, approval: Approval) -> Approval:
