@@ -10,8 +10,7 @@ import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from sandbox.slack.world import World
-from sandbox.slack.world import APP_TOKEN
+from sandbox.slack.world import APP_TOKEN, World
 
 from .conftest import Slack
 from .test_sockets import connected
