@@ -23,6 +23,7 @@ from sandbox.stories import FALSE_ALARM, POOL, STORIES, Story
 from sandbox.surroundings import ADA
 from sandbox.terminal import Telling
 
+LEAST_FREE = 1 << 20  # bytes; with less nothing can be written that matters
 HELP_TYPING = "What you type here, Ada says in the thread: `approve 1`, `why?`, `page on-call`, `close out`."
 
 
@@ -30,11 +31,15 @@ def main() -> int:
     """Run the demo; with --once the exit status is 0 only if the root cause was found and the fleet recovered."""
     arguments = command_line().parse_args()
     story = FALSE_ALARM if arguments.healthy else STORIES[arguments.story]
-    folder = Path(tempfile.mkdtemp(prefix="sre-bot-demo-"))
+    folder: Path | None = None
     try:
+        folder = Path(tempfile.mkdtemp(prefix="sre-bot-demo-"))
         return asyncio.run(_demo(Demo(folder, story, once=arguments.once, page=arguments.page)))
-    except (NotReady, TimeoutError) as error:
-        print(f"\nThe demo could not go on: {error}\nThe logs are in {folder}", file=sys.stderr)
+    except (NotReady, OSError) as error:
+        logs = f"\nThe logs are in {folder}" if folder else ""
+        if folder and shutil.disk_usage(folder).free < LEAST_FREE:
+            logs = f"\nNo space is left for {folder}: free some, or name another folder with TMPDIR."
+        print(f"\nThe demo could not go on: {error}{logs}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -142,7 +142,7 @@ class Stack(Surroundings):
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.await_figures(FIRST_FIGURES))
                 group.create_task(self.start_bot())
-        except* (NotReady, TimeoutError) as failed:
+        except* (NotReady, OSError) as failed:
             raise failed.exceptions[0] from None
 
     async def _start_metrics(self) -> None:

@@ -19,7 +19,7 @@ from sre_bot.agent.memory import resident_bytes
 from sre_bot.agent.options import AgentOptions
 from sre_bot.agent.session import Session, connect
 from sre_bot.agent.stream import Describe
-from sre_bot.errors import AgentBusy, AgentError
+from sre_bot.errors import AgentBusy, AgentError, ToolsUnavailable
 from sre_bot.settings import HouseSettings, RunSettings
 
 log = logging.getLogger(__name__)
@@ -119,9 +119,17 @@ class SessionPool:
             self._options.close()
 
     async def _start(self, session_id: UUID, *, resume: bool, waits: bool = False) -> Session:
-        client = ClaudeSDKClient(self._options.for_session(session_id, resume=resume, waits=waits))
+        """A session that is connected; what does not start is started once more.
+
+        A database that restarts and a machine that is busy are over in seconds, and no page asks a second time.
+        """
+        options = self._options.for_session(session_id, resume=resume, waits=waits)
         async with self._starting:
-            await connect(client)
+            try:
+                await connect(client := ClaudeSDKClient(options))
+            except ToolsUnavailable as error:
+                log.warning("a session did not start, and is started once more: %s", error)
+                await connect(client := ClaudeSDKClient(options))
         return Session(session_id, client, self._bounds, self._describe)
 
     async def _take_known(self, session_id: UUID, *, decided: bool) -> Session | None:

@@ -93,7 +93,7 @@ async def test_queries_beyond_the_processors_slow_each_other_down() -> None:
     postgres, alone, crowded = database(), Measurements(CpuMeter(1)), Measurements(CpuMeter(1))
     await postgres.query(alone, 0.02, "SELECT 1")
     await asyncio.gather(*(postgres.query(crowded, 0.02, "SELECT 1") for _ in range(3 * PROCESSORS)))
-    assert crowded.queries.sum_ms / crowded.queries.count > 1.5 * alone.queries.sum_ms
+    assert crowded.queries.sum_ms / crowded.queries.count > 1.2 * alone.queries.sum_ms
 
 
 async def test_a_database_that_restarts_refuses_connections_and_comes_back() -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -40,6 +41,24 @@ async def start_demo() -> AsyncIterator[Demo]:
             await process.wait()
 
 
+async def test_a_full_disk_is_said_in_a_sentence(tmp_path: Path):
+    """On a file system of its own, which only this process sees and which has no room for what the parts write."""
+    small = f"mount -t tmpfs -o size=100k none {tmp_path} && TMPDIR={tmp_path} exec {sys.executable} -m sandbox --once"
+    demo = await asyncio.create_subprocess_exec(
+        *("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", small),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    text = (await demo.communicate())[0].decode()
+    if "unshare:" in text or "mount:" in text:
+        pytest.skip(f"no file system of its own may be made here: {text.strip()}")
+    assert demo.returncode == 1, text
+    assert "The demo could not go on" in text
+    assert "No space is left for" in text
+    assert "Traceback" not in text
+
+
 async def _read_until(process: asyncio.subprocess.Process, words: str) -> str:
     assert process.stdout
     text = ""
@@ -51,20 +70,14 @@ async def _read_until(process: asyncio.subprocess.Process, words: str) -> str:
     return text
 
 
-async def test_two_demos_at_once_tell_an_incident_to_its_recovery_and_a_false_alarm_to_its_end(start_demo: Demo):
-    incident, false_alarm = await asyncio.gather(start_demo("--once"), start_demo("--once", "--healthy"))
-    told = (await false_alarm.communicate())[0].decode()
-    assert false_alarm.returncode == 0, told
-    assert "nothing is wrong" in told
-    assert "Waits for your decision" not in told
-    text = (await incident.communicate())[0].decode()
-    assert incident.returncode == 0, text
-    assert "simulated" in text
-    assert "scripted offline playbook" in text
-    assert "The root cause was found." in text
-    assert "(Ada clicks Approve)" in text
-    assert "-DB_POOL_SIZE=1" in text
-    assert text.rstrip().endswith("RECOVERED")
+async def test_two_demos_at_once_tell_a_false_alarm_to_its_end(start_demo: Demo):
+    for demo in await asyncio.gather(start_demo("--once", "--healthy"), start_demo("--once", "--healthy")):
+        text = (await demo.communicate())[0].decode()
+        assert demo.returncode == 0, text
+        assert "simulated" in text
+        assert "scripted offline playbook" in text
+        assert "nothing is wrong" in text
+        assert "Waits for your decision" not in text
 
 
 @pytest.mark.parametrize("after", ["Starting", "deploys", "Ctrl-C ends it all"])
