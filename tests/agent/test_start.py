@@ -1,4 +1,4 @@
-"""Starting a session: a tool process that fails once is started once more, and one that goes on failing is said."""
+"""Starting a session: what fails at first is started again, after the two tries of the CLI itself; then it is said."""
 
 import sys
 from collections.abc import Callable
@@ -23,8 +23,8 @@ def tool_server(tmp_path: Path, failing: int) -> dict[str, Any]:
     return SERVER | {"command": "/bin/sh", "args": ["-c", start]}
 
 
-@pytest.mark.parametrize("failing", [1])
-async def test_a_tool_process_that_fails_once_is_started_again(
+@pytest.mark.parametrize("failing", [2])
+async def test_a_tool_process_that_fails_at_first_is_started_again(
     model, make_pool: Callable[..., SessionPool], caplog: pytest.LogCaptureFixture
 ):
     session = await make_pool().take(None)
