@@ -69,13 +69,12 @@ def because(found: Diagnosis) -> str:
         done = cause.change
         changed = f"`{done.key}` changed {done.before} → {done.after} in the deployment at {done.time}"
         return f" because {WHY[cause.kind]}: {changed}."
-    first = "; by the ranking it broke first, and what broke in it is not established"
     suspicion = f"; the likely cause is the deployment at {change.time}: {setting(change)}" if change else ""
     if found.pool_exhausted:
         return f": its database connection pool is exhausted{suspicion or ', and what I could read does not say why'}."
-    if suspicion:
-        return f"{suspicion}."
-    return f"{first if _broke_first(found) else '; the cause is not established'}."
+    if _broke_first(found):
+        suspicion = suspicion or "; by the ranking it broke first, and what broke in it is not established"
+    return f"{suspicion or '; the cause is not established'}."
 
 
 def next_step(found: Diagnosis, proposed: Change | None = None) -> str:
