@@ -26,7 +26,7 @@ from sandbox.processes import NotReady
 from sandbox.stack import QUICKLY, real_model_environment
 from sre_bot.errors import BackendError
 
-AT_ONCE = 3
+AT_ONCE = 4
 Result = tuple[Scenario, Ranked | None, Report | None, str]
 
 
