@@ -43,22 +43,26 @@ async def order(stack: Stack, part: Any, path: str, **body: Any) -> None:
 
 
 async def look_at_evidence(stack: Stack, ts: str) -> None:
-    """Click on the first id below an answer: a window shows the call and what it said."""
+    """Click on the id of the health check below an answer: a window shows the call and what it said."""
     async with asyncio.timeout(30):  # the buttons follow the answer
-        while not (below := [message for message in await stack.thread(ts) if _shows(message, "show_evidence:1")]):
+        while not (below := [found for message in await stack.thread(ts) if (found := _shows(message, "health"))]):
             await asyncio.sleep(0.1)
-    asked = {"channel": stack.channel, "ts": below[0]["ts"], "user": "Ada", "action_id": "show_evidence:1"}
+    shown, button = below[0]
+    asked = {"channel": stack.channel, "ts": shown["ts"], "user": "Ada", "action_id": button["action_id"]}
     await order(stack, stack.slack, "actions", **asked)
     async with asyncio.timeout(30):
         while not (calls := (await stack.look(stack.slack, "calls", method="views.open"))["calls"]):
             await asyncio.sleep(0.1)
-    assert "Evidence E1" in str(calls[-1]["args"]["view"])
-    assert "breaches a threshold" in str(calls[-1]["args"]["view"]), "the health of the services, as it was read"
+    view = str(calls[-1]["args"]["view"])
+    assert f"Evidence {button['text']['text']}" in view
+    assert "breaches a threshold" in view, "the health of the services, as it was read"
 
 
-def _shows(message: dict[str, Any], action: str) -> bool:
-    elements = [each for block in message["blocks"] for each in block.get("elements", [])]
-    return bool(message["bot"]) and action in [each.get("action_id") for each in elements]
+def _shows(message: dict[str, Any], what: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """A button that shows evidence of such a call. Of calls made side by side, either may have the lower number."""
+    buttons = [each for block in message["blocks"] for each in block.get("elements", []) if message["bot"]]
+    evidence = [each for each in buttons if str(each.get("action_id")).startswith("show_evidence:")]
+    return next(((message, each) for each in evidence if what in each["accessibility_label"]), None)
 
 
 async def test_a_false_alarm_ends_in_nothing_is_wrong_with_the_figures_that_show_it(stack: Stack):
