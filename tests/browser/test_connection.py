@@ -1,6 +1,7 @@
-"""The page while its server, or what it shows, comes and goes."""
+"""The page while its server, what it shows, or its reader comes and goes."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -60,6 +61,26 @@ async def test_what_happened_while_the_connection_was_lost_is_shown(browser: Bro
         await expect(page.locator(".message", has_text="said in between")).to_be_visible(timeout=30_000)
         await expect(page.locator(".lost")).to_be_hidden()
         await page.close()
+
+
+async def test_a_browser_closed_in_mid_stream_misses_nothing(scene: Scene, caplog: pytest.LogCaptureFixture):
+    ts = await scene.say("@SRE Bot look")
+    page = await scene.open(f"#/chat/{INCIDENTS}/{ts}")
+    who = {"recipient_user_id": ADA, "recipient_team_id": "T0SANDBOX1"}
+    chunks = [{"type": "markdown_text", "text": "The **pool** "}]
+    started = await scene.app.call("chat.startStream", channel=INCIDENTS, thread_ts=ts, chunks=chunks, **who)
+    stream = {"channel": INCIDENTS, "ts": started["ts"]}
+    reply = f'.thread .message[data-ts="{started["ts"]}"]'
+    await expect(page.locator(reply)).to_contain_text("The pool")
+    await page.context.close()
+    await scene.app.call("chat.appendStream", **stream, chunks=[{"type": "markdown_text", "text": "is too "}])
+    await scene.app.call("chat.stopStream", **stream, chunks=[{"type": "markdown_text", "text": "small."}])
+    again = await scene.open(f"#/chat/{INCIDENTS}/{ts}")
+    await expect(again.locator(reply).locator(".rich")).to_have_text("The pool is too small.")
+    await expect(again.locator(".thread .message")).to_have_count(2)
+    assert [line for line in caplog.records if line.levelno >= logging.WARNING] == [], (
+        "the page's server took it calmly"
+    )
 
 
 async def test_a_reader_that_comes_back_gets_what_it_missed(scene: Scene):
