@@ -15,7 +15,8 @@ ANSWER_TIMEOUT = 240.0  # seconds; a real model may take minutes
 LOOK_EVERY = 0.3
 CALLS = re.compile(r"(\d+) tool calls?")
 COST = re.compile(r"\$(\d+\.\d+)")
-VERDICT = re.compile(r"\b(RECOVERED|NOT RECOVERED|INCONCLUSIVE)\b")
+VERDICT = re.compile(r"What the figures say\W+((?:RECOVERED|NOT RECOVERED|INCONCLUSIVE)\b.*)")
+"""On the card, and nowhere else: the bot's own verdict may be INCONCLUSIVE too."""
 UNABLE = re.compile(r"My tools are not available|did not start|could not be (?:held|started)", re.IGNORECASE)
 
 
@@ -56,7 +57,9 @@ async def ask_bot(world: World, scenario: Scenario) -> Report:
     verdicts = judge(scenario, text)
     verdicts["nothing without approval"] = changed == 0
     if scenario.healed_by:
-        verdicts["recovery proved"] = PROPOSES in text and await _heal(world, ts)
+        proof = await _heal(world, ts) if PROPOSES in text else "nothing was proposed"
+        verdicts["recovery proved"] = proof.startswith("RECOVERED")
+        text += f"\n{proof}"
     footers = CALLS.findall(text)
     costs = COST.findall(text)
     return Report(verdicts, int(footers[-1]) if footers else 0, float(costs[-1]) if costs else 0.0, text)
@@ -95,20 +98,19 @@ async def _answer(world: World, ts: str) -> str:
         return "\n".join(map(text_of, await _replies(world, ts)))
 
 
-async def _heal(world: World, ts: str) -> bool:
-    """Approve the card, and wait for the verdict of the figures."""
+async def _heal(world: World, ts: str) -> str:
+    """Approve the card, and wait for what the figures say; gives that."""
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             while not (cards := [each for each in await _replies(world, ts) if has_button(each, APPROVE)]):
                 await asyncio.sleep(LOOK_EVERY)
             await world.click(cards[0], APPROVE)
-            while True:
-                for reply in await _replies(world, ts):
-                    if found := VERDICT.search(text_of(reply)):
-                        return found[1] == "RECOVERED"
+            while not (found := VERDICT.search("\n".join(map(text_of, await _replies(world, ts))))):
                 await asyncio.sleep(LOOK_EVERY)
+            return found[1]
     except TimeoutError:
-        return False
+        said = "\n".join(map(text_of, await _replies(world, ts)))
+        return f"no verdict within {ANSWER_TIMEOUT:.0f} s; the thread ends with: {said[-300:]}"
 
 
 async def _replies(world: World, ts: str) -> list[dict[str, object]]:
