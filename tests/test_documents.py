@@ -15,7 +15,7 @@ DOCUMENTS = (
     "DEMO.md",
     "CLAUDE.md",
     "CHANGELOG.md",
-    *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")),
 )
 PATHS = re.compile(r"`((?:[\w.-]+/)+(?:[\w-]*\.[\w.-]+)?|[\w-]+\.(?:py|md|yaml|yml|txt|toml|json))`")
 ELSEWHERE = ("sre_bot/", "")  # CLAUDE.md names files of the product by their place below the package
