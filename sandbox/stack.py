@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from sandbox import alertmanager, prometheus
+from sandbox.fleet.demand import REQUESTS_PER_SECOND
 from sandbox.ports import free_port
 from sandbox.processes import Child, NotReady
 from sandbox.stories import Story
@@ -25,6 +26,8 @@ HEALTHY_TIMEOUT = 60.0  # seconds
 FIRST_FIGURES = "sum by (service) (rate(http_requests_total[1m])) > 0"
 SIGNED = {"author": "sre-bot", "reason": "approved in Slack"}
 """How the bot's own redeploys stand in the record of deployments."""
+FROM_COLD = {"SRE_SPARE_SESSIONS": "0"}
+"""Each conversation starts its own session: no process is started that nobody will ask."""
 QUICKLY = {"SRE_VERIFY_AFTER": "62", "SRE_VERIFY_WITHIN": "150"}
 """The rates' window is a minute: an earlier look says nothing. Production waits a little longer."""
 
@@ -44,6 +47,7 @@ class Stack(Surroundings):
         paged: also PagerDuty, which pages the bot by signed webhooks, Confluence, and Alertmanager where it is
             installed.
         approvers: who may approve, by the names that Slack's stand-in gives them.
+        requests_per_second: of the fleet's clients; fewer cost this machine less, where nothing is to break by load.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Stack(Surroundings):
         past: Past | None = None,
         paged: bool = False,
         approvers: Sequence[str] = (),
+        requests_per_second: float = REQUESTS_PER_SECOND,
     ) -> None:
         super().__init__(folder)
         self.env_file = folder / "api-server.env"
@@ -67,6 +72,7 @@ class Stack(Surroundings):
         self._past = past
         self._paged = paged
         self._approvers = tuple(approvers)
+        self._requests_per_second = requests_per_second
         self._accounts: dict[str, str] = {}
         self._alertmanager_port = 0
         self._bot_port = 0
@@ -148,6 +154,7 @@ class Stack(Surroundings):
     async def _start_metrics(self) -> None:
         command = [sys.executable, str(ROOT / "scripts" / "metric_logging.py"), "--port", "0"]
         command += ["--env-file", str(self.env_file), "--state-dir", str(self.folder / "fleet")]
+        command += ["--requests-per-second", str(self._requests_per_second)]
         self.fleet = await self._start_part("fleet", command, r"listening on (http://\S+)")
         target = self.fleet.found.removeprefix("http://")
         config = prometheus.write_config(CONFIG / "prometheus.yml", target, self.folder)

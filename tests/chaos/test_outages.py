@@ -24,7 +24,7 @@ async def _await_status(paged: Paged, *wanted: int | None, count: int = 1) -> No
 async def test_a_database_that_restarts_and_a_slack_that_refuses_lose_nothing(own_postgres: Postgres, open_paged):
     paged = await open_paged(own_postgres.create_database("bot"), **APART)
     bot = paged.make_bot()
-    chaos = Chaos(paged, bot, seed=SEED, incidents=12, kills=0, seconds=12)
+    chaos = Chaos(paged, bot, seed=SEED, incidents=8, kills=0, seconds=12)
 
     async def disturb() -> None:
         for end in (own_postgres.stop, own_postgres.crash):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from sandbox.stack import QUICKLY, Stack
+from sandbox.stack import FROM_COLD, QUICKLY, Stack
 from sandbox.surroundings import ADA
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
@@ -27,7 +27,7 @@ APPROVE, REJECT = "proposal_approve", "proposal_reject"
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """A stack in which Ada may approve."""
     folder: Path = tmp_path_factory.mktemp("approvals")
-    async with Stack(folder, bot_settings=QUICKLY, approvers=(ADA,)) as running:
+    async with Stack(folder, bot_settings=QUICKLY | FROM_COLD, approvers=(ADA,)) as running:
         yield running
         assert (await running.look(running.slack, "violations"))["violations"] == []
         assert (await running.look(running.slack, "pings"))["pings"] == []

@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from sandbox.stack import Stack
+from sandbox.stack import FROM_COLD, Stack
 from tests.journeys.test_incident import QUESTION, answers, order
 from tests.process_tree import descendants
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
-SETTINGS = {"SRE_SILENCE_TIMEOUT": "4", "SRE_MAX_RUNS": "3"}
+SETTINGS = FROM_COLD | {"SRE_SILENCE_TIMEOUT": "6", "SRE_MAX_RUNS": "3"}
 GOOD = re.compile("nothing is wrong", re.IGNORECASE)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    async with Stack(tmp_path_factory.mktemp("stack"), bot_settings=SETTINGS) as running:
+    async with Stack(tmp_path_factory.mktemp("stack"), bot_settings=SETTINGS, requests_per_second=40) as running:
         yield running
         assert (await running.look(running.slack, "violations"))["violations"] == []
         assert (await running.look(running.slack, "pings"))["pings"] == []
@@ -50,9 +50,9 @@ async def first_words(stack: Stack, ts: str) -> list[dict[str, Any]]:
     ("fault", "seen"),
     [
         ({"kind": "http", "status": 401}, "refused the key (401). Whoever runs me: check ANTHROPIC_API_KEY."),
-        ({"kind": "hang_before"}, "The model was silent for 4 s, so I ended the run."),
+        ({"kind": "hang_before"}, "The model was silent for 6 s, so I ended the run."),
         ({"kind": "http", "status": 500}, "internal error (500). Please ask again in a minute."),
-        ({"kind": "hang_mid"}, "The model was silent for 4 s, so I ended the run."),
+        ({"kind": "hang_mid"}, "The model was silent for 6 s, so I ended the run."),
     ],
 )
 async def test_a_failing_model_is_named_in_the_thread_and_the_next_question_is_answered(
@@ -78,12 +78,10 @@ async def test_a_stream_that_breaks_once_is_not_noticed_in_the_answer(stack: Sta
 
 
 async def test_a_killed_tool_process_is_one_failed_call_and_the_run_goes_on(stack: Stack):
-    tools = [pid for pid in descendants(stack.bot.pid) if _is(pid, "sre_mcp_server")]
     await order(stack, stack.model, "pace", chars_per_second=200)
     ts = await stack.say(QUESTION)
     await first_words(stack, ts)
-    for pid in tools:
-        _kill(pid)
+    assert _kill(stack, "sre_mcp_server")
     (answer,) = await answers(stack, ts)
     assert "**Verdict" in answer
     await order(stack, stack.model, "pace", chars_per_second=0)
@@ -91,12 +89,9 @@ async def test_a_killed_tool_process_is_one_failed_call_and_the_run_goes_on(stac
 
 async def test_a_killed_agent_process_ends_the_run_and_the_thread_can_go_on(stack: Stack):
     await order(stack, stack.model, "faults", kind="hang_mid", count=1)
-    before = descendants(stack.bot.pid)
     ts = await stack.say(QUESTION)
     await first_words(stack, ts)
-    for pid in before:
-        if _is(pid, "claude"):
-            _kill(pid)
+    assert _kill(stack, "claude")
     (answer,) = await answers(stack, ts)
     assert "The agent's process ended unexpectedly. Please ask again." in answer
     await mend(stack)
@@ -131,7 +126,7 @@ async def test_more_mentions_at_once_than_places_are_all_answered(stack: Stack):
     async with asyncio.timeout(240):
         texts = await asyncio.gather(*(answers(stack, ts, patience=240) for ts in questions))
     assert [len(text) for text in texts] == [1] * 6
-    assert all(GOOD.search(text[0]) for text in texts)
+    assert [text for text in texts if "**Verdict:**" not in text[0]] == []
 
 
 async def test_a_minute_without_slack_delays_the_answer_and_loses_nothing(stack: Stack):
@@ -152,6 +147,10 @@ def _is(pid: int, name: str) -> bool:
         return False
 
 
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+def _kill(stack: Stack, name: str) -> int:
+    """Kill what the bot has of such processes; gives how many those were."""
+    named = [pid for pid in descendants(stack.bot.pid) if _is(pid, name)]
+    for pid in named:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return len(named)

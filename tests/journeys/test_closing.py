@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from sandbox.stack import QUICKLY, Stack
+from sandbox.stack import FROM_COLD, QUICKLY, Stack
 from sandbox.stories import POOL
 from sandbox.surroundings import ADA
 from tests.journeys.test_approval import APPROVE, PROPOSAL, seen
@@ -32,7 +32,7 @@ REPORT = {
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """A stack in which PagerDuty pages, and Ada may approve."""
     folder: Path = tmp_path_factory.mktemp("closing")
-    async with Stack(folder, paged=True, approvers=(ADA,), bot_settings=QUICKLY) as running:
+    async with Stack(folder, paged=True, approvers=(ADA,), bot_settings=QUICKLY | FROM_COLD) as running:
         yield running
         parts = [running.slack, running.model, running.pagerduty, running.confluence]
         assert [await running.look(part, "violations") for part in parts] == [{"violations": []}] * len(parts)

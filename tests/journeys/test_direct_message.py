@@ -70,7 +70,7 @@ def _is_over(message: dict[str, Any]) -> bool:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def talk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Talk]:
     folder: Path = tmp_path_factory.mktemp("direct")
-    async with Stack(folder) as stack:
+    async with Stack(folder, requests_per_second=40) as stack:
         yield Talk(stack)
         assert (await stack.look(stack.slack, "violations"))["violations"] == []
         assert (await stack.look(stack.slack, "pings"))["pings"] == []

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from sandbox.stack import Stack
+from sandbox.stack import FROM_COLD, Stack
 from sandbox.stories import BROKEN
+from sandbox.surroundings import ADA
 from tests.journeys.test_approval import APPROVE, card, click, order, seen
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
@@ -26,7 +27,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
     """A stack in which Ada may approve, and what does not help is seen soon."""
     folder: Path = tmp_path_factory.mktemp("rollback")
     verify = {"SRE_VERIFY_AFTER": "10", "SRE_VERIFY_WITHIN": "10"}
-    async with Stack(folder, bot_settings={"SLACK_APPROVERS": "U0ADA00001", **verify}) as running:
+    async with Stack(folder, approvers=(ADA,), bot_settings=FROM_COLD | verify) as running:
         yield running
         assert (await running.look(running.slack, "violations"))["violations"] == []
         assert (await running.look(running.slack, "pings"))["pings"] == []

@@ -20,7 +20,7 @@ from tests.incidents.pages import deliver, only_case
 from .wall import AskedOnly, Wall
 
 CATALOG = load_catalog(ROOT / "config")
-QUICK = 0.05
+QUICK = 0.1
 
 
 @dataclass
@@ -47,7 +47,7 @@ class House:
         """Wait until everything that arrived is folded and done."""
         async with asyncio.timeout(60):
             while await self.ledger.deliveries.backlog() or await self.ledger.cases.behind():
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
 
     async def case(self, key: str) -> Case:
         return await only_case(self.ledger, key)
