@@ -20,7 +20,7 @@ from sandbox.stories import BASELINE, FALSE_ALARM, LATENCY, POOL, RELEASE, Story
 from sandbox.surroundings import ADA
 from tests.browser.scene import PHONE, App, Scene
 
-pytestmark = [pytest.mark.long, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
 
 QUIET = 'service:http_errors:ratio_rate1m{service="api-server"} < 0.005'
 PATIENCE = 90_000.0  # ms; for an investigation, with everything else that this machine has to do
