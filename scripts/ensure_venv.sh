@@ -30,4 +30,8 @@ if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c "$new_enough" || ! .venv/b
     "$python" -m venv --clear .venv
 fi
 echo "Installing the locked dependencies of $requirements (the Claude Code CLI is among them, about 100 MB) …"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$requirements"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$requirements" || {
+    echo "The dependencies could not be installed; pip says why above. Where it could not connect, this machine needs a network or a" >&2
+    echo "package index that it reaches (PIP_INDEX_URL). Nothing is lost: run this again." >&2
+    exit 1
+}
