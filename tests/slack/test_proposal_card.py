@@ -98,6 +98,13 @@ def test_a_card_shows_the_exact_call_the_change_the_radius_and_who_may_decide():
         assert words in shown
 
 
+def test_a_card_that_had_to_be_shortened_still_shows_what_changes():
+    shown = texts(proposal.render_short(ProposalCard(make(), "Ada Lovelace", "")))
+    for words in ('value = \\"20\\"', "+DB_POOL_SIZE=20", "Ada Lovelace", "approve 12"):
+        assert words in shown
+    assert "more characters are not shown here._" in texts(proposal.render_short(nasty("x" * 3_000)))
+
+
 @pytest.mark.parametrize("hidden", ["\u202e", "\u2066", "\u200b", "\u200f", "\x00", "\x1b", "\u2028", "\ufeff"])
 def test_what_would_turn_or_hide_parts_of_a_call_is_spelled_out(hidden: str):
     shown = texts(proposal.render(nasty(f"20{hidden}02")))

@@ -20,7 +20,7 @@ from sre_bot.errors import SreBotError
 from sre_bot.incidents.model import Approval, ApprovalState
 from sre_bot.slack.cards import closing
 from sre_bot.slack.cards.rollback import ROLL_BACK, render_way_back
-from sre_bot.slack.cards.sealed import CALL, Block, call_text, file_name, labelled, parts_of, section, visible
+from sre_bot.slack.cards.sealed import Block, file_name, is_cut, labelled, parts_of, section, visible
 from sre_bot.slack.clicks import clicked
 from sre_bot.slack.listeners import Door
 from sre_bot.slack.mrkdwn import NOTIFICATION_LIMIT, literal, plain, to_mrkdwn
@@ -92,9 +92,12 @@ def render(card: ProposalCard) -> list[Block]:
 
 
 def render_short(card: ProposalCard) -> list[Block]:
-    """What is left of it where Slack refuses more: the call, who may decide, and the buttons."""
+    """What is left of it where Slack refuses more: the beginning of all that is approved, and who may decide."""
     approval = card.approval
-    return [_header(approval), *labelled(CALL, call_text(approval), _file(approval)), *_ending(card)]
+    blocks = [_header(approval)]
+    for label, text in parts_of(approval).items():
+        blocks += labelled(label, text, _file(approval) if is_cut(approval) else "", most=1)
+    return [*blocks, *_ending(card)]
 
 
 def _file(approval: Approval) -> str:

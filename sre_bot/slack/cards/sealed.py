@@ -64,13 +64,13 @@ def visible(text: str) -> str:
     return CONTROL.sub("<\u2060", spelled)
 
 
-def labelled(label: str, text: str, file: str = "") -> Iterator[Block]:
-    """A label and preformatted text, in as many blocks as it takes; a cut is said, and which file has all of it."""
+def labelled(label: str, text: str, file: str = "", most: int = PARTS) -> Iterator[Block]:
+    """A label and preformatted text, in at most so many blocks; a cut is said, and which file has all of it."""
     if not text:
         return
     yield section(f"*{label}*")
     text = visible(text)
-    shown = text[: PART * PARTS]
+    shown = text[: PART * most]
     for start in range(0, len(shown), PART):
         pre = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown[start : start + PART]}]}
         yield {"type": "rich_text", "elements": [pre]}
