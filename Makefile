@@ -14,7 +14,7 @@ demo: .venv/.runtime prometheus alertmanager ## break a simulated fleet, watch t
 	@$(PY) -m sandbox $(ARGS)
 
 test: .venv/.development prometheus alertmanager postgres compose chromium ## the test suite, on real processes; `make long` is the rest of it
-	@$(PY) -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
+	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
 
 long: .venv/.development prometheus alertmanager postgres chromium ## ways beside the stories of DEMO.md, and measurements that start bots
 	@$(PY) -m pytest -n 2 --dist loadfile -m long $(ARGS)

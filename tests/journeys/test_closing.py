@@ -50,6 +50,21 @@ async def with_button(stack: Stack, ts: str, action: str, but: str = "") -> dict
             await asyncio.sleep(0.2)
 
 
+async def on_card(stack: Stack, *words: str) -> dict[str, Any]:
+    """The card in the channel that says all of the words."""
+    cards: list[dict[str, Any]] = []
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                cards = await stack.cards()
+                for card in cards:
+                    if all(word in f"{card['text']} {card['blocks']}" for word in words):
+                        return card
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        raise AssertionError(f"{words} are not all on one of {[card['text'] for card in cards]}") from None
+
+
 async def incident(stack: Stack) -> dict[str, Any]:
     (found,) = (await stack.look(stack.pagerduty, "incidents"))["incidents"]
     return dict(found)
@@ -123,13 +138,9 @@ async def test_a_page_ends_in_a_resolved_incident_and_a_postmortem_from_the_reco
     assert [page["url"] in note["content"] for note in resolved["notes"]] == [True]
 
     assert re.search(r"Resolved\W* after .*\d", text), "the closing line has the duration"
-    async with asyncio.timeout(60):
-        while True:  # the last run has its end a moment after the card has the link
-            shown = [card for card in await stack.cards() if page["url"] in str(card["blocks"])]
-            if shown and REPORT["root_cause"] in shown[0]["text"]:
-                break
-            await asyncio.sleep(0.2)
-    assert "Resolved" in shown[0]["notification"]
+    # The last run has its end a moment after the card has the link.
+    shown = await on_card(stack, page["url"], REPORT["root_cause"])
+    assert "Resolved" in shown["notification"]
     async with asyncio.timeout(60):  # nothing is left to offer
         while any(CLOSE_OUT in str(message["blocks"]) for message in await stack.thread(ts)):
             await asyncio.sleep(0.2)
