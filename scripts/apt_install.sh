@@ -29,7 +29,7 @@ fi
 
 echo "Installing with apt: $* …"
 export DEBIAN_FRONTEND=noninteractive
-quietly="-qq -o Dpkg::Use-Pty=0"
+quietly="-qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300" # seconds; the machine may be updating itself
 # shellcheck disable=SC2086
 $as_root apt-get install -y $quietly --no-install-recommends "$@" >/dev/null 2>&1 || {
     $as_root apt-get update $quietly >/dev/null
