@@ -16,6 +16,8 @@ import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import aiohttp
+
 from sandbox import page
 from sandbox.processes import NotReady
 from sandbox.stack import QUICKLY, Stack, real_model_environment
@@ -35,7 +37,7 @@ def main() -> int:
     try:
         folder = Path(tempfile.mkdtemp(prefix="sre-bot-demo-"))
         return asyncio.run(_demo(Demo(folder, story, once=arguments.once, page=arguments.page)))
-    except (NotReady, OSError) as error:
+    except (NotReady, OSError, aiohttp.ClientError) as error:
         logs = f"\nThe logs are in {folder}" if folder else ""
         if folder and shutil.disk_usage(folder).free < LEAST_FREE:
             logs = f"\nNo space is left for {folder}: free some, or name another folder with TMPDIR."

@@ -22,6 +22,20 @@ class NotReady(Exception):
     """A child did not become ready; the message ends with the last lines that it wrote."""
 
 
+def most_telling(failed: ExceptionGroup[Exception]) -> Exception:
+    """Of failures at the same time the one that says most: what a child wrote, before a connection that broke by it."""
+    parts = [part for each in failed.exceptions for part in _flat(each)]
+    told: list[Exception] = [part for part in parts if isinstance(part, NotReady)]
+    told += [part for part in parts if isinstance(part, OSError)]
+    return told[0] if told else NotReady(f"a part ended while it was asked something ({parts[0]!r})")
+
+
+def _flat(error: Exception) -> list[Exception]:
+    if isinstance(error, ExceptionGroup):
+        return [part for each in error.exceptions for part in _flat(each)]
+    return [error]
+
+
 class Child:
     """A running child process, its output in a log file.
 

@@ -13,10 +13,12 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+import aiohttp
+
 from sandbox import alertmanager, prometheus
 from sandbox.fleet.demand import REQUESTS_PER_SECOND
 from sandbox.ports import free_port
-from sandbox.processes import Child, NotReady
+from sandbox.processes import Child, NotReady, most_telling
 from sandbox.stories import Story
 from sandbox.surroundings import ROOT as ROOT
 from sandbox.surroundings import Surroundings
@@ -148,8 +150,8 @@ class Stack(Surroundings):
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.await_figures(FIRST_FIGURES))
                 group.create_task(self.start_bot())
-        except* (NotReady, OSError) as failed:
-            raise failed.exceptions[0] from None
+        except* (NotReady, OSError, aiohttp.ClientError) as failed:
+            raise most_telling(failed) from None
 
     async def _start_metrics(self) -> None:
         command = [sys.executable, str(ROOT / "scripts" / "metric_logging.py"), "--port", "0"]
