@@ -17,16 +17,19 @@ LATE = 12 * 60  # seconds that the alert comes late
 LEAKED = 0.965  # of the memory limit, at the end of the hour
 SLOW_MS = 900.0
 MEMORY = 'container_memory_usage_ratio{service="payment-svc"'
-STEP_MIB = 4.0  # that each request keeps while the live fleet is brought to the end of the written hour
+STEPS = ((4.0, 0.8), (0.5, LEAKED - 0.01))
+"""MiB that each request keeps, and until which use, while the live fleet is brought to the end of the written hour; in
+small steps at the end, since a worker that oversteps its limit is killed and begins anew."""
 
 
 async def slow_leak(fleet: str, data: Path) -> None:
     """Memory of payment-svc that rises for an hour, and the live service where the hour ends."""
     after, rates = await rates_between(fleet, SETTLE, BETWEEN)
-    await order(fleet, "payment-svc", leak_mib=STEP_MIB)
-    async with asyncio.timeout(60):
-        while next(v for k, v in (await scrape(fleet)).items() if k.startswith(MEMORY)) < LEAKED - 0.01:
-            await asyncio.sleep(0.1)
+    for step, until in STEPS:
+        await order(fleet, "payment-svc", leak_mib=step)
+        async with asyncio.timeout(60):
+            while max(v for k, v in (await scrape(fleet)).items() if k.startswith(MEMORY)) < until:
+                await asyncio.sleep(0.1)
     await order(fleet, "payment-svc", leak_mib=0.0)
     await asyncio.to_thread(write_blocks, list(_leaking(after, rates, time.time())), data)
 

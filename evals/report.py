@@ -91,7 +91,7 @@ async def _answer(world: World, ts: str) -> str:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             while True:
                 replies = await _replies(world, ts)
-                if replies and (is_complete(replies[-1]) or any(has_button(reply, APPROVE) for reply in replies)):
+                if any(is_complete(reply) for reply in replies):  # a card may stand below it
                     return "\n".join(map(text_of, replies))
                 await asyncio.sleep(LOOK_EVERY)
     except TimeoutError:

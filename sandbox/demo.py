@@ -99,7 +99,7 @@ class Demo:
             if self._once:
                 return await self._end(telling, found=found)
             print(f"\nEverything stays up, and the page too: {url}\nOr edit {stack.env_file} and redeploy with")
-            print(f"  curl -X POST {stack.fleet.found}/redeploy/api-server\nCtrl-C ends it all.")
+            print(f"  .venv/bin/python scripts/redeploy.py {stack.fleet.found} api-server\nCtrl-C ends it all.")
             await _go_on(telling, stopping)
             return 0
 

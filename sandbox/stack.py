@@ -5,7 +5,6 @@ URLs, on ports that were free a moment ago. The demo and the journey tests use t
 """
 
 import asyncio
-import json
 import os
 import shlex
 import shutil
@@ -26,7 +25,7 @@ from sandbox.surroundings import Surroundings
 CONFIG = ROOT / "config"
 HEALTHY_TIMEOUT = 60.0  # seconds
 FIRST_FIGURES = "sum by (service) (rate(http_requests_total[1m])) > 0"
-SIGNED = {"author": "sre-bot", "reason": "approved in Slack"}
+SIGNED = ("--author", "sre-bot", "--reason", "approved in Slack")
 """How the bot's own redeploys stand in the record of deployments."""
 FROM_COLD = {"SRE_SPARE_SESSIONS": "0"}
 """Each conversation starts its own session: no process is started that nobody will ask."""
@@ -184,7 +183,7 @@ class Stack(Surroundings):
         return alertmanager.find_binary() if self._paged else None
 
     def _bot_environment(self) -> dict[str, str]:
-        redeploy = ["curl", "-fsS", "-d", json.dumps(SIGNED), f"{self.fleet.found}/redeploy/{{service}}"]
+        redeploy = [sys.executable, str(ROOT / "scripts" / "redeploy.py"), self.fleet.found, "{service}", *SIGNED]
         return {
             **(self._playbook_settings() if self._real_model is None else self._real_model),
             **self._slack_settings(),
