@@ -26,6 +26,7 @@ from sandbox.surroundings import ADA
 from sandbox.terminal import Telling
 
 LEAST_FREE = 1 << 20  # bytes; with less nothing can be written that matters
+TOO_LATE = "what should come next did not come in time."
 HELP_TYPING = "What you type here, Ada says in the thread: `approve 1`, `why?`, `page on-call`, `close out`."
 
 
@@ -41,7 +42,7 @@ def main() -> int:
         logs = f"\nThe logs are in {folder}" if folder else ""
         if folder and shutil.disk_usage(folder).free < LEAST_FREE:
             logs = f"\nNo space is left for {folder}: free some, or name another folder with TMPDIR."
-        print(f"\nThe demo could not go on: {error}{logs}", file=sys.stderr)
+        print(f"\nThe demo could not go on: {str(error) or TOO_LATE}{logs}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -120,6 +121,9 @@ class Demo:
         print("\nThe root cause was found." if found else "\nThe root cause was not found in the answer.")
         if self._story.heals and telling.proposed:
             await telling.approve()
+            if not await telling.carried_out():
+                print("\nThe change was not carried out; the card above says why.")
+                return 1
             print("\n  (The figures are compared when the rates have had their minute …)", flush=True)
             verdict = await telling.verdict()
             print(f"\n{verdict}")

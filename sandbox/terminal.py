@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from sandbox.surroundings import ADA, Surroundings
 
 WORKING = "⏳"  # the bot's last line while it works
+CARRIED_OUT = "Carried out: #"  # at the head of a card
 PROPOSES = "I propose an action"  # in the last lines of an answer that ends in a proposal
 APPROVE = "proposal_approve"
 """The button of a proposal's card, by its action id."""
@@ -132,6 +133,10 @@ class Telling:
         print(f"\n  ({ADA} clicks Approve)", flush=True)
         await self._around.click(card, APPROVE)
         return await self.follow()
+
+    async def carried_out(self) -> bool:
+        """Whether what was approved was done; else its card says why not."""
+        return any(CARRIED_OUT in str(reply["text"]) for reply in await self.look())
 
     async def verdict(self) -> str:
         """Print until code has compared the figures, and the bot has said what it makes of that; gives the verdict.
