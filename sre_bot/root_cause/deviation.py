@@ -89,6 +89,12 @@ def rose(rows: Rows, window: Window) -> tuple[float, float]:
     return (median(level[window.history]) if np.isnan(before) else before), _mean(level, window.weights)
 
 
+def latest(rows: Rows) -> float:
+    """The level of the two newest rows with data; NaN where there are none."""
+    level = array(rows)
+    return median(level[np.flatnonzero(np.isfinite(level))[-2:]])
+
+
 def back_to_usual(kind: Kind, measured: Measured, window: Window) -> bool:
     """Whether the two newest rows with data are as they were before."""
     level = array(measured.level)

@@ -7,7 +7,7 @@ that is down has what its callers could not do without it.
 
 from dataclasses import dataclass
 
-from sre_bot.root_cause.deviation import Window, gate, rose
+from sre_bot.root_cause.deviation import Window, gate, latest, rose
 from sre_bot.root_cause.explanation import Explanation
 from sre_bot.root_cause.observations import Observations
 from sre_bot.root_cause.topology import callers_of
@@ -70,7 +70,8 @@ def _limits(observed: Observations, name: str, window: Window) -> Limits:
     for signal, services in observed.usage.items():
         if name not in services:
             continue
-        before, now = rose(services[name], window)
+        before, since = rose(services[name], window)
+        now = max(since, latest(services[name]))  # what rises slowly is further than it was on average
         if now >= BUSY and not now - before < RISEN:  # also where there was nothing before
             factor = max(factor, 1.0 + (MOST - 1.0) * min(1.0, (now - BUSY) / (1.0 - BUSY)))
             was = f"{before:.0%} to " if before == before else ""

@@ -88,6 +88,15 @@ def test_a_limit_alone_makes_a_suspect_only_when_it_is_reached(share: float, sus
     assert (ranking.suspects[0].score > 0 and ranking.suspects[0].service == "users") is suspected
 
 
+def test_a_limit_that_is_reached_just_now_counts_although_it_was_not_on_average():
+    level = rows(0.2, 0.9)
+    risen = {"memory": {"users": [*level[:-2], 0.96, 0.97]}}
+    ranking = rank(observe(0.05, 0.01, usage=risen), GRAPH, "web", ONSET)
+    assert ranking.suspects[0].service == "users"
+    assert ranking.suspects[0].reasons == ("memory 20% to 96%",)
+    assert "users" not in ranking.cleared
+
+
 def test_a_limit_that_was_as_full_before_is_no_sign():
     full = {"cpu": {"users": rows(0.85, 0.86)}}
     ranking = rank(observe(0.5, 0.1, usage=full), GRAPH, "web", ONSET)
