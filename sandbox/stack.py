@@ -149,8 +149,11 @@ class Stack(Surroundings):
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.await_figures(FIRST_FIGURES))
                 group.create_task(self.start_bot())
-        except* (NotReady, OSError, aiohttp.ClientError) as failed:
-            raise most_telling(failed) from None
+        except ExceptionGroup as failed:  # not `except*`: what that raises is a group again before Python 3.11.4
+            expected, rest = failed.split((NotReady, OSError, aiohttp.ClientError))
+            if rest or not expected:
+                raise
+            raise most_telling(expected) from None
 
     async def _start_metrics(self) -> None:
         command = [sys.executable, str(ROOT / "scripts" / "metric_logging.py"), "--port", "0"]
