@@ -7,6 +7,8 @@ that is down has what its callers could not do without it.
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from sre_bot.root_cause.deviation import Window, gate, latest, rose
 from sre_bot.root_cause.explanation import Explanation
 from sre_bot.root_cause.observations import Observations
@@ -71,7 +73,8 @@ def _limits(observed: Observations, name: str, window: Window) -> Limits:
         if name not in services:
             continue
         before, since = rose(services[name], window)
-        now = max(since, latest(services[name]))  # what rises slowly is further than it was on average
+        # What rises slowly is further than it was on average. Where nothing came since the onset, nothing is known.
+        now = since if np.isnan(since) else max(since, latest(services[name]))
         if now >= BUSY and not now - before < RISEN:  # also where there was nothing before
             factor = max(factor, 1.0 + (MOST - 1.0) * min(1.0, (now - BUSY) / (1.0 - BUSY)))
             was = f"{before:.0%} to " if before == before else ""

@@ -97,6 +97,12 @@ def test_a_limit_that_is_reached_just_now_counts_although_it_was_not_on_average(
     assert "users" not in ranking.cleared
 
 
+def test_a_limit_that_nobody_measured_since_the_onset_is_no_sign():
+    silent = {"memory": {"users": rows(0.97, float("nan"))}}
+    ranking = rank(observe(0.05, 0.01, usage=silent), GRAPH, "web", ONSET)
+    assert all(suspect.reasons == () for suspect in ranking.suspects if suspect.service == "users")
+
+
 def test_a_limit_that_was_as_full_before_is_no_sign():
     full = {"cpu": {"users": rows(0.85, 0.86)}}
     ranking = rank(observe(0.5, 0.1, usage=full), GRAPH, "web", ONSET)
