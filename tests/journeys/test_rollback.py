@@ -69,10 +69,10 @@ async def test_a_change_that_did_not_help_is_taken_back_with_one_click_across_a_
     await house.start_bot()
     assert house.env_file.read_bytes() != before, "nobody who may has decided"
     await asyncio.gather(*(click(house, shown, "Ada", ROLL_BACK) for _ in range(2)))
-    text = await seen(house, ts, "Carried out: #", "Roll back #", "is succeeded", "It is as it was.")
+    await seen(house, ts, "Carried out: #2 Roll back #1", "is succeeded", "It is as it was.")
     assert house.env_file.read_bytes() == before
-    assert text.count("REDEPLOYED api-server") == 2, "once for the change, once for its way back"
-    await seen(house, ts, "NOT RECOVERED", patience=60)
     async with asyncio.timeout(60):
         while len(await pictures(house, ts)) < 2:
             await asyncio.sleep(0.1)
+    text = await seen(house, ts, "NOT RECOVERED")
+    assert text.count("REDEPLOYED api-server") == 2, "once for the change, once for its way back"
