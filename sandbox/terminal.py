@@ -7,12 +7,14 @@ longer grow: when another line has come below it, or when the reply is complete.
 import asyncio
 import re
 import sys
+from contextlib import suppress
 from typing import Any, TextIO
 
 from sandbox.surroundings import ADA, Surroundings
 
 WORKING = "⏳"  # the bot's last line while it works
-CARRIED_OUT = "Carried out: #"  # at the head of a card
+SETTLED = re.compile(r"(Carried out|Failed|Void): #")
+"""At the head of a card, when nothing more will happen to what was approved."""
 PROPOSES = "I propose an action"  # in the last lines of an answer that ends in a proposal
 APPROVE = "proposal_approve"
 """The button of a proposal's card, by its action id."""
@@ -20,6 +22,7 @@ DATE = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
 TOOL = re.compile(r"- [✅⚠✋]")
 VERDICT = re.compile(r"^(RECOVERED|NOT RECOVERED|INCONCLUSIVE): ", re.MULTILINE)
 ANSWER_TIMEOUT = 300.0  # seconds; the real model may take minutes
+CARD_TIMEOUT = 30.0  # seconds; a card may be behind the words about it by what Slack limits
 LOOK_EVERY = 0.2  # seconds
 
 
@@ -135,8 +138,8 @@ class Telling:
         return await self.follow()
 
     async def carried_out(self) -> bool:
-        """Whether what was approved was done; else its card says why not."""
-        return any(CARRIED_OUT in str(reply["text"]) for reply in await self.look())
+        """Whether what was approved was done, as soon as its card says what became of it; else it says why not."""
+        return await self._on_card(SETTLED) == "Carried out"
 
     async def verdict(self) -> str:
         """Print until code has compared the figures, and the bot has said what it makes of that; gives the verdict.
@@ -145,5 +148,15 @@ class Telling:
             TimeoutError: it has not, in the end.
         """
         await self.follow()
-        found = [match for reply in await self.look() if (match := VERDICT.search(text_of(reply)))]
-        return found[-1][1] if found else "no verdict"
+        return await self._on_card(VERDICT) or "no verdict"
+
+    async def _on_card(self, words: re.Pattern[str]) -> str:
+        """What a card says, found by its first group; empty where none says it, and that was waited for."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CARD_TIMEOUT):
+                while True:
+                    found = [match for reply in await self.look() if (match := words.search(text_of(reply)))]
+                    if found:
+                        return found[-1][1]
+                    await asyncio.sleep(LOOK_EVERY)
+        return ""

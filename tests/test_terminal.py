@@ -1,9 +1,13 @@
 """A thread in a terminal: whatever Slack changes in place is printed once, when it can no longer change."""
 
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
-from sandbox.terminal import ThreadPrinter, has_button, is_complete
+import pytest
+
+from sandbox.surroundings import Surroundings
+from sandbox.terminal import Telling, ThreadPrinter, has_button, is_complete
 
 NAMES = {"U1": "Ada", "B1": "SRE Bot"}
 
@@ -68,3 +72,34 @@ def test_a_button_is_found_by_its_action() -> None:
     card = {"blocks": [{"type": "actions", "elements": [{"action_id": "proposal_approve"}]}, {"type": "divider"}]}
     assert has_button(card, "proposal_approve")
     assert not has_button(card, "proposal_reject")
+
+
+class Looks(Surroundings):
+    """A thread with a card and an answer, each time that it is looked at as it is then."""
+
+    def __init__(self, *cards: str) -> None:
+        super().__init__(Path("nowhere"))
+        self._cards = list(cards)
+
+    async def _start(self) -> None:
+        raise NotImplementedError
+
+    def names(self) -> dict[str, str]:
+        return NAMES
+
+    async def thread(self, _ts: str) -> list[dict[str, Any]]:
+        card = self._cards.pop(0) if len(self._cards) > 1 else self._cards[0]
+        texts = ("1", "a question"), ("2", card), ("3", "Done as approved.\n_1 tool call · 2 s_")
+        return [message(ts, text) | {"text": text} for ts, text in texts]
+
+
+@pytest.mark.parametrize(("ended", "done"), [("Carried out", True), ("Failed", False), ("Void", False)])
+async def test_a_card_that_is_behind_the_answer_is_waited_for(ended: str, done: bool):
+    shown = Looks("Waits for your decision: #1 x", "Is carried out: #1 x", f"{ended}: #1 x")
+    assert await Telling(shown, "1").carried_out() is done
+
+
+async def test_a_verdict_that_is_on_the_card_after_the_words_about_it_is_waited_for():
+    card = "Carried out: #1 x"
+    shown = Looks(card, card, f"{card}\nWhat the figures say\nNOT RECOVERED: still breached")
+    assert await Telling(shown, "1").verdict() == "NOT RECOVERED"

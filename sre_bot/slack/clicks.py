@@ -1,7 +1,10 @@
-"""Who clicked, and where: what the door reads of an interaction, the same for every button."""
+"""Who clicked, where, and on which number: what is read of an interaction, the same for every button."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 def clicked(body: Mapping[str, Any], channel: str = "", thread_ts: str = "") -> dict[str, Any]:
@@ -19,6 +22,16 @@ def clicked(body: Mapping[str, Any], channel: str = "", thread_ts: str = "") -> 
     if "team_id" in person:  # whose partner's, in a channel that organisations share
         event["user_team"] = person["team_id"]
     return event
+
+
+def number_on(value: object) -> int:
+    """The number that a button of ours carries; 0, which is nobody's, where a value is none that we would have sent."""
+    return int(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else 0
+
+
+def number_clicked(body: Mapping[str, Any]) -> int:
+    """The number on the button that was clicked, as `number_on` reads it."""
+    return number_on(body["actions"][0].get("value"))
 
 
 def thread_of(body: Mapping[str, Any]) -> str:

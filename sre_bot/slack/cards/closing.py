@@ -10,7 +10,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from sre_bot.errors import SreBotError
-from sre_bot.slack.clicks import clicked
+from sre_bot.slack.clicks import clicked, number_clicked
 from sre_bot.slack.listeners import Door
 from sre_bot.slack.mrkdwn import to_mrkdwn
 from sre_bot.slack.wording import one_line
@@ -55,7 +55,7 @@ def register(app: AsyncApp, closing: ClosesOut, door: Door) -> None:
         sentence = await door.refuse(event, {"team_id": body["team"]["id"]})
         if not sentence:
             try:
-                sentence = await closing.close_out(int(body["actions"][0]["value"]), event["user"])
+                sentence = await closing.close_out(number_clicked(body), event["user"])
             except SreBotError as error:
                 log.warning("what %s clicked was not done: %s", event["user"], error)
                 sentence = str(error)

@@ -14,7 +14,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from sre_bot.errors import SreBotError
 from sre_bot.incidents.paging import Case, Incident, IncidentStatus, Urgency
-from sre_bot.slack.clicks import clicked
+from sre_bot.slack.clicks import clicked, number_clicked
 from sre_bot.slack.defusal import defuse
 from sre_bot.slack.listeners import Door
 from sre_bot.slack.mrkdwn import NOTIFICATION_LIMIT, link, literal, plain, to_mrkdwn
@@ -268,7 +268,7 @@ def _bind(app: AsyncApp, action: str, do: Callable[[int, str], Awaitable[str]], 
         event = clicked(body)
         sentence = await door.refuse(event, {"team_id": body["team"]["id"]})
         if not sentence:
-            sentence = await _do(do, int(body["actions"][0]["value"]), event["user"])
+            sentence = await _do(do, number_clicked(body), event["user"])
         await door.tell(event, to_mrkdwn(sentence))
 
 

@@ -7,7 +7,6 @@ the change did not help, the card shows the sealed way back (`rollback.py`).
 
 import json
 import logging
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,7 @@ from sre_bot.incidents.model import Approval, ApprovalState
 from sre_bot.slack.cards import closing
 from sre_bot.slack.cards.rollback import ROLL_BACK, render_way_back
 from sre_bot.slack.cards.sealed import Block, file_name, is_cut, labelled, parts_of, section, visible
-from sre_bot.slack.clicks import clicked
+from sre_bot.slack.clicks import clicked, number_clicked, number_on
 from sre_bot.slack.listeners import Door
 from sre_bot.slack.mrkdwn import NOTIFICATION_LIMIT, literal, plain, to_mrkdwn
 from sre_bot.slack.wording import cut, date, one_line
@@ -36,7 +35,6 @@ REASON = "proposal_reason"
 LINE = 600
 OUTCOME = 2_900
 REASON_LIMIT = 1_000
-NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 FORGED = "That is no proposal's button, so nothing was decided. Use the card in the thread."
 NOBODY = "⚠️ *Nobody may approve here*: whoever runs me sets SLACK_APPROVERS to the ids of users or user groups."
 
@@ -229,22 +227,17 @@ class Click:
 def _read_click(body: dict[str, Any]) -> Click:
     message = body.get("message") or body.get("container", {})
     ts = str(message.get("ts") or message.get("message_ts") or "")
-    value = body["actions"][0].get("value")
-    return Click(body["channel"]["id"], str(message.get("thread_ts") or ts), ts, _number(value))
+    return Click(body["channel"]["id"], str(message.get("thread_ts") or ts), ts, number_clicked(body))
 
 
 def _read_place(metadata: str) -> Click:
     """The click that a question for a reason came from, as the question carried it."""
     try:
         place = json.loads(metadata)
-        return Click(str(place["channel"]), str(place["thread"]), str(place["card"]), _number(place["proposal"]))
+        return Click(str(place["channel"]), str(place["thread"]), str(place["card"]), number_on(place["proposal"]))
     except (ValueError, KeyError, TypeError):
         log.warning("a reason came without the place that it belongs to")
         return Click("", "", "", 0)
-
-
-def _number(value: object) -> int:
-    return int(value) if isinstance(value, str) and NUMBER.fullmatch(value) else 0
 
 
 async def _take(
