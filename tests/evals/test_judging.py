@@ -8,7 +8,12 @@ from evals.ranking import Ranked, judge
 from evals.report import Report
 from evals.scenario import Scenario
 from evals.suite import SCENARIOS
+from sandbox.slack.rendering import as_mrkdwn
+from sre_bot.incidents.model import ApprovalState
+from sre_bot.slack.cards.proposal import render
 from sre_bot.tools.offer import describe_tools
+from sre_bot.workflows.people import ProposalCard
+from tests.slack.test_proposal_card import make
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 POOL, BOTH, HEALTHY = BY_NAME["pool exhausted in payment-svc"], BY_NAME["two faults at once"], BY_NAME["healthy"]
@@ -88,3 +93,15 @@ def test_results_become_a_table_a_sentence_and_json():
     assert rows[1][6:] == ["not run", "NotReady: no fleet", ""]
     assert "Ranking right: 1 of 1 faults, 0 of 0 false alarms. Characters with it: 10% of" in summarize(results)
     assert as_json(*results[0])["report"]["verdicts"] == {"kind": True, "quotes the code": False}
+
+
+@pytest.mark.parametrize(
+    "verdict", ["RECOVERED: no threshold", "NOT RECOVERED: still breached", "INCONCLUSIVE: no data"]
+)
+def test_what_the_figures_say_is_read_from_the_card_and_not_from_the_bots_words(verdict: str):
+    card = ProposalCard(make(state=ApprovalState.SUCCEEDED, outcome="CHANGED", verdict=verdict), "Ada", "Ada")
+    shown = as_mrkdwn(render(card))
+    found = report.VERDICT.search(f"**Verdict:** INCONCLUSIVE\nIt has RECOVERED: all is well\n{shown}")
+    assert found
+    assert found[1].startswith(verdict)
+    assert not report.VERDICT.search("**Verdict:** INCONCLUSIVE\nRECOVERED: all is well, as I think")
