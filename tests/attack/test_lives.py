@@ -1,5 +1,6 @@
 """Clicks that come after something has changed: the person's account, or the process that showed the card."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -46,6 +47,9 @@ async def test_a_click_is_of_no_use_a_second_time_also_after_a_restart(slack: Sl
         await court.becomes(one, APPROVED)
         await court.becomes(two, REJECTED)
         third = await court.propose("40")
+        async with asyncio.timeout(30):  # else what is left of it is done in the next life
+            while len(court.resumed.prompts) < 2:
+                await asyncio.sleep(0.05)
     async with sitting(tmp_path, slack) as court:
         asked = len(court.resumed.prompts)
         await refused(court, block_actions(court, one), "was approved already")
