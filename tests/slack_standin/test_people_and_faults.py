@@ -81,13 +81,13 @@ async def test_two_like_buttons_are_told_apart_by_value(slack: Slack) -> None:
     posted = await slack.bot.chat_postMessage(channel="C0INCIDENTS", text="x", blocks=blocks)
     order = {"channel": "C0INCIDENTS", "ts": posted["ts"], "user": "Grace", "action_id": "ok"}
     async with await connected(slack) as ws:
-        await ws.receive_json(timeout=5)  # the echo of the card, which waited for a socket
+        await ws.receive_json(timeout=30)  # the echo of the card, which waited for a socket
         assert (await slack.try_order("actions", **order))[0] == 409
         assert (await slack.try_order("actions", **order, value="3"))[0] == 409
         await slack.order("actions", **order, value="2")
-        frame = await ws.receive_json(timeout=5)
+        frame = await ws.receive_json(timeout=30)
         while frame["type"] != "interactive":
-            frame = await ws.receive_json(timeout=5)
+            frame = await ws.receive_json(timeout=30)
     assert frame["payload"]["actions"][0]["value"] == "2"
 
 
@@ -103,9 +103,9 @@ async def click_for_payload(slack: Slack) -> Json:
     posted = await slack.bot.chat_postMessage(channel="C0INCIDENTS", text="x", blocks=blocks)
     async with await connected(slack) as ws:
         await slack.order("actions", channel="C0INCIDENTS", ts=posted["ts"], user="Grace", action_id="ok")
-        frame = await ws.receive_json(timeout=5)
+        frame = await ws.receive_json(timeout=30)
         while frame["type"] != "interactive":
-            frame = await ws.receive_json(timeout=5)
+            frame = await ws.receive_json(timeout=30)
     payload: Json = frame["payload"]
     return payload
 
@@ -207,9 +207,9 @@ async def test_a_slow_call_still_takes_effect(slack: Slack) -> None:
 
 
 async def test_an_answer_that_is_held_comes_after_the_message_is_there(slack: Slack) -> None:
-    await slack.order("faults", method="chat.postMessage", kind="hold_after", delay=0.3)
+    await slack.order("faults", method="chat.postMessage", kind="hold_after", delay=2)
     posting = asyncio.create_task(slack.bot.chat_postMessage(channel="C0INCIDENTS", text="x"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (await slack.read("faults"))["held"]:
             await asyncio.sleep(0.01)
     assert not posting.done()
@@ -221,7 +221,7 @@ async def test_an_answer_that_is_held_comes_after_the_message_is_there(slack: Sl
 async def follow(slack: Slack, count: int, after: int | None = None) -> list[tuple[int, str, Json]]:
     headers = {} if after is None else {"Last-Event-ID": str(after)}
     events, lines = [], []
-    async with slack.http.get(f"{slack.url}/sandbox/feed", headers=headers) as response, asyncio.timeout(5):
+    async with slack.http.get(f"{slack.url}/sandbox/feed", headers=headers) as response, asyncio.timeout(30):
         async for raw in response.content:
             lines.append(raw.decode().rstrip("\n"))
             if not lines[-1]:

@@ -23,14 +23,14 @@ async def connect(slack: Slack) -> aiohttp.ClientWebSocketResponse:
 
 async def connected(slack: Slack) -> aiohttp.ClientWebSocketResponse:
     ws = await connect(slack)
-    assert (await ws.receive_json(timeout=5))["type"] == "hello"
+    assert (await ws.receive_json(timeout=30))["type"] == "hello"
     return ws
 
 
 async def receive(ws: aiohttp.ClientWebSocketResponse, count: int, *, ack: bool = True) -> list[Json]:
     frames = []
     for _ in range(count):
-        frame = await ws.receive_json(timeout=5)
+        frame = await ws.receive_json(timeout=30)
         frames.append(frame)
         if ack:
             await ws.send_json({"envelope_id": frame["envelope_id"]})
@@ -44,7 +44,7 @@ def events(frames: list[Json]) -> list[Json]:
 async def test_hello_comes_first_and_a_ticket_opens_one_socket(slack: Slack) -> None:
     url = (await slack.app.apps_connections_open(app_token=APP_TOKEN))["url"]
     async with slack.http.ws_connect(url) as ws:
-        hello = await ws.receive_json(timeout=5)
+        hello = await ws.receive_json(timeout=30)
         assert hello["num_connections"] == 1
         assert hello["connection_info"] == {"app_id": "A0SREBOT01"}
         assert hello["debug_info"]["approximate_connection_time"] == 18060
@@ -194,16 +194,16 @@ async def test_an_eleventh_socket_is_refused(slack: Slack) -> None:
         for _ in range(10):
             await stack.enter_async_context(await connected(slack))
         async with await connect(slack) as eleventh:
-            frame = await eleventh.receive_json(timeout=5)
+            frame = await eleventh.receive_json(timeout=30)
             assert (frame["type"], frame["reason"]) == ("disconnect", "too_many_websockets")
-            assert (await eleventh.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+            assert (await eleventh.receive(timeout=30)).type is aiohttp.WSMsgType.CLOSE
         assert (await slack.read("world"))["sockets"] == 10
 
 
 async def test_after_refresh_requested_the_old_socket_stays_and_gets_nothing_new(slack: Slack) -> None:
     async with await connected(slack) as old:
         await slack.order("sockets/disconnect", reason="refresh_requested")
-        assert (await old.receive_json(timeout=5))["reason"] == "refresh_requested"
+        assert (await old.receive_json(timeout=30))["reason"] == "refresh_requested"
         async with await connected(slack) as new:
             for number in range(3):
                 await slack.say(f"m{number}")
@@ -215,9 +215,9 @@ async def test_after_refresh_requested_the_old_socket_stays_and_gets_nothing_new
 async def test_sockets_end_in_every_way(slack: Slack, reason: str) -> None:
     async with await connected(slack) as ws:
         await slack.order("sockets/disconnect", reason=reason)
-        frames = [await ws.receive(timeout=5)]
+        frames = [await ws.receive(timeout=30)]
         while frames[-1].type is aiohttp.WSMsgType.TEXT:
-            frames.append(await ws.receive(timeout=5))
+            frames.append(await ws.receive(timeout=30))
         assert frames[-1].type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
 
 

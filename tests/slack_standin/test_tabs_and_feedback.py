@@ -120,9 +120,9 @@ async def test_a_click_on_feedback_says_which_button_it_was(slack: Slack, how: s
     assert (await slack.try_order("actions", **click, value="maybe"))[0] == 409
     async with await connected(slack) as ws:
         await slack.order("actions", **click, value="bad")
-        frame = await ws.receive_json(timeout=5)
+        frame = await ws.receive_json(timeout=30)
         while frame["type"] != "interactive":
-            frame = await ws.receive_json(timeout=5)
+            frame = await ws.receive_json(timeout=30)
     (action,) = frame["payload"]["actions"]
     assert (action["type"], action["action_id"], action["value"]) == ("feedback_buttons", "helped", "bad")
 
