@@ -92,6 +92,7 @@ class Telling:
         self.proposed = False
         """Whether the answer that was followed ended in a proposal."""
         self._answers = 0
+        self._approved = ""  # the card that was clicked
         self._around = around
         self._printer = ThreadPrinter(around.names())
 
@@ -133,12 +134,13 @@ class Telling:
     async def approve(self) -> str:
         """Ada clicks Approve on the card; gives what the bot says when it was carried out."""
         card = await self.card()
+        self._approved = card["ts"]
         print(f"\n  ({ADA} clicks Approve)", flush=True)
         await self._around.click(card, APPROVE)
         return await self.follow()
 
     async def carried_out(self) -> bool:
-        """Whether what was approved was done, as soon as its card says what became of it; else it says why not."""
+        """Whether what was approved was done, as soon as its card says what became of it; else the card says why."""
         return await self._on_card(SETTLED) == "Carried out"
 
     async def verdict(self) -> str:
@@ -151,12 +153,12 @@ class Telling:
         return await self._on_card(VERDICT) or "no verdict"
 
     async def _on_card(self, words: re.Pattern[str]) -> str:
-        """What a card says, found by its first group; empty where none says it, and that was waited for."""
+        """What the card that was approved says, found by the first group; empty where it does not say it in time."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CARD_TIMEOUT):
                 while True:
-                    found = [match for reply in await self.look() if (match := words.search(text_of(reply)))]
-                    if found:
-                        return found[-1][1]
+                    card = next(reply for reply in await self.look() if reply["ts"] == self._approved)
+                    if found := words.search(text_of(card)):
+                        return found[1]
                     await asyncio.sleep(LOOK_EVERY)
         return ""

@@ -74,32 +74,50 @@ def test_a_button_is_found_by_its_action() -> None:
     assert not has_button(card, "proposal_reject")
 
 
+CARD = {"type": "actions", "elements": [{"action_id": "proposal_approve"}]}
+
+
 class Looks(Surroundings):
-    """A thread with a card and an answer, each time that it is looked at as it is then."""
+    """A thread with a card, since the click with an answer, and soon with two: at each look as it is then."""
 
     def __init__(self, *cards: str) -> None:
         super().__init__(Path("nowhere"))
         self._cards = list(cards)
+        self._clicked = False
+        self._answers: tuple[str, ...] = ("4",)
 
     async def _start(self) -> None:
-        raise NotImplementedError
+        """There is nothing to start."""
 
     def names(self) -> dict[str, str]:
         return NAMES
 
-    async def thread(self, _ts: str) -> list[dict[str, Any]]:
-        card = self._cards.pop(0) if len(self._cards) > 1 else self._cards[0]
-        texts = ("1", "a question"), ("2", card), ("3", "Done as approved.\n_1 tool call · 2 s_")
-        return [message(ts, text) | {"text": text} for ts, text in texts]
+    async def click(self, message: dict[str, Any], action: str, user: str = "Ada") -> None:
+        assert (message["ts"], action, user) == ("3", "proposal_approve", "Ada")
+        self._clicked = True
+
+    async def thread(self, ts: str) -> list[dict[str, Any]]:
+        assert ts == "1"
+        earlier = {"ts": "2", "text": "Failed: #1 y", "bot_id": "B1", "blocks": []}
+        waiting = {"ts": "3", "text": "Waits for your decision: #2 x", "bot_id": "B1", "blocks": [CARD]}
+        if not self._clicked:
+            return [message("1", "a question"), earlier, waiting]
+        said = [message(number, "RECOVERED: or so says the model\n_1 tool call · 2 s_") for number in self._answers]
+        self._answers = ("4", "5")
+        text = self._cards.pop(0) if len(self._cards) > 1 else self._cards[0]
+        shown = [earlier, waiting | {"text": text, "blocks": []}, *said]
+        return [message("1", "a question"), *({"blocks": []} | each for each in shown)]
 
 
 @pytest.mark.parametrize(("ended", "done"), [("Carried out", True), ("Failed", False), ("Void", False)])
 async def test_a_card_that_is_behind_the_answer_is_waited_for(ended: str, done: bool):
-    shown = Looks("Waits for your decision: #1 x", "Is carried out: #1 x", f"{ended}: #1 x")
-    assert await Telling(shown, "1").carried_out() is done
+    telling = Telling(Looks("Approved: #2 x", "Is carried out: #2 x", f"{ended}: #2 x"), "1")
+    await telling.approve()
+    assert await telling.carried_out() is done
 
 
-async def test_a_verdict_that_is_on_the_card_after_the_words_about_it_is_waited_for():
-    card = "Carried out: #1 x"
-    shown = Looks(card, card, f"{card}\nWhat the figures say\nNOT RECOVERED: still breached")
-    assert await Telling(shown, "1").verdict() == "NOT RECOVERED"
+async def test_a_verdict_is_the_cards_also_where_the_words_about_it_come_before():
+    card = "Carried out: #2 x"
+    telling = Telling(Looks(card, card, f"{card}\nWhat the figures say\nNOT RECOVERED: still breached"), "1")
+    await telling.approve()
+    assert await telling.verdict() == "NOT RECOVERED"

@@ -5,28 +5,16 @@ from typing import Any
 
 from sre_bot.incidents.model import Approval
 from sre_bot.slack.cards.proposal import APPROVE, REASON
+from tests.forged import forged_click
 
 from .court import Court
 
 
 def block_actions(court: Court, approval: Approval, user: str = "Ada", **changes: Any) -> dict[str, Any]:
     """A click on Approve as Slack sends it, but for what is changed: value, action, channel, thread or card."""
-    world, given = court.slack.world, {"action": APPROVE, "value": str(approval.id), **changes}
-    channel = given.get("channel", approval.channel)
-    thread, card = given.get("thread", approval.thread_ts), given.get("card", approval.card_ts)
-    person = {"id": world["users"].get(user, user), "name": user, "team_id": given.get("team", world["team"])}
-    return {
-        "type": "block_actions",
-        "user": person,
-        "api_app_id": world["app"],
-        "team": {"id": world["team"], "domain": "sandbox"},
-        "container": {"type": "message", "message_ts": card, "channel_id": channel, "thread_ts": thread},
-        "trigger_id": "1.2.3",
-        "channel": {"id": channel, "name": "x"},
-        "message": {"type": "message", "ts": card, "thread_ts": thread, "user": world["bot"]["user"], "text": "x"},
-        "state": {"values": {}},
-        "actions": [{"action_id": given["action"], "block_id": "b", "type": "button", "value": given["value"]}],
-    }
+    given = {"channel": approval.channel, "thread": approval.thread_ts, "card": approval.card_ts, **changes}
+    action, value = given.pop("action", APPROVE), given.pop("value", str(approval.id))
+    return forged_click(court.slack, action, value, user=user, **given)
 
 
 def view_submission(court: Court, metadata: str, user: str = "Ada") -> dict[str, Any]:

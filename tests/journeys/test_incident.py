@@ -108,7 +108,7 @@ async def test_a_broken_fleet_ends_in_the_true_cause_and_survives_a_crash_of_the
 
     await order(stack, stack.model, "faults", kind="hang_mid", count=1)
     await stack.say("and now?", thread_ts=ts)
-    async with asyncio.timeout(60):  # killed before, the run that begins anew would hang in place of this one
+    async with asyncio.timeout(60):  # before that there is no run yet that could go on
         while (await stack.look(stack.model, "requests"))["requests"][-1]["outcome"] != "hang_mid":
             await asyncio.sleep(0.1)
         while "⏳" not in (last := (await stack.thread(ts))[-1])["text"] or not last["bot"]:

@@ -18,6 +18,7 @@ from sre_bot.slack.cards.closing import CLOSE_OUT
 from sre_bot.slack.membership import Membership
 from sre_bot.slack.sockets import Sockets
 from sre_bot.workflows.people import ProposalCard
+from tests.forged import forged_click
 from tests.slack.test_proposal_card import make, offered
 
 OFFER = "Write the post-mortem and resolve …"
@@ -78,23 +79,11 @@ async def click(slack, number: int, person: str) -> None:
 
 @pytest.mark.parametrize("value", [None, "", "x", "-12", "9" * 4_000, ["12"]])
 async def test_a_click_whose_number_is_none_of_ours_is_answered_and_closes_nothing(asked: Asked, slack, value: Any):
-    world = slack.world
-    payload = {
-        "type": "block_actions",
-        "user": {"id": world["users"]["Ada"], "name": "ada", "team_id": world["team"]},
-        "api_app_id": world["app"],
-        "team": {"id": world["team"], "domain": "sandbox"},
-        "container": {"type": "message", "message_ts": "1.000001", "channel_id": slack.channel},
-        "trigger_id": "1.2.3",
-        "channel": {"id": slack.channel, "name": "x"},
-        "message": {"type": "message", "ts": "1.000001", "user": world["bot"]["user"], "text": "x"},
-        "actions": [{"action_id": CLOSE_OUT, "block_id": "b", "type": "button", "value": value}],
-    }
-    assert (await slack.order("envelopes", payload=payload))["delivered"]
+    assert (await slack.order("envelopes", payload=forged_click(slack, CLOSE_OUT, value)))["delivered"]
     async with asyncio.timeout(20):
         while not (calls := (await slack.look("calls", method="chat.postEphemeral"))["calls"]):
             await asyncio.sleep(0.02)
-    assert asked.clicks == [(0, world["users"]["Ada"])], "no proposal has this number"
+    assert asked.clicks == [(0, slack.world["users"]["Ada"])], "no proposal has this number"
     assert calls[-1]["args"]["text"]
 
 

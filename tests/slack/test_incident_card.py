@@ -22,6 +22,7 @@ from sre_bot.slack.cards import incident
 from sre_bot.slack.cards.incident import ACKNOWLEDGE, INVESTIGATE, SILENCE, Detail, Sheet
 from sre_bot.slack.membership import Membership
 from sre_bot.slack.sockets import Sockets
+from tests.forged import forged_click
 from tests.slack.cases import NINE, make_card, make_case, make_incident, resolved
 
 ACKNOWLEDGED = IncidentStatus.ACKNOWLEDGED
@@ -307,6 +308,13 @@ async def test_a_members_click_is_done_and_answered_to_them_alone(desk, slack, a
     assert desk.duty.clicks == [(what, 7, ada)]
     assert (told["ephemeral_to"], told["thread_ts"]) == (ada, None)
     assert told["text"].startswith(f"Done: {what} ")
+
+
+@pytest.mark.parametrize("value", [None, "x", "9" * 4_000])
+async def test_a_click_whose_number_is_none_of_ours_is_answered_and_names_no_case(desk, slack, value):
+    await slack.order("envelopes", payload=forged_click(slack, SILENCE, value))
+    await desk.told(1)
+    assert desk.duty.clicks == [("silence", 0, slack.world["users"]["Ada"])]
 
 
 async def test_a_guest_may_not_use_the_buttons_and_is_told_so(desk, slack):
