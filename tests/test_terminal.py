@@ -106,7 +106,7 @@ class Looks(Surroundings):
         self._answers = ("4", "5")
         text = self._cards.pop(0) if len(self._cards) > 1 else self._cards[0]
         shown = [earlier, waiting | {"text": text, "blocks": []}, *said]
-        return [message("1", "a question"), *({"blocks": []} | each for each in shown)]
+        return [message("1", "a question"), *({"blocks": [], **each} for each in shown)]
 
 
 @pytest.mark.parametrize(("ended", "done"), [("Carried out", True), ("Failed", False), ("Void", False)])
