@@ -13,7 +13,7 @@ NAMES = {"U1": "Ada", "B1": "SRE Bot"}
 
 
 def message(ts: str, text: str, author: str = "B1") -> dict[str, Any]:
-    return {"ts": ts, "bot_id": author, "markdown": text, "files": []}
+    return {"ts": ts, "bot_id": author, "markdown": text, "files": [], "blocks": []}
 
 
 def printed(*shown: dict[str, Any]) -> list[str]:
@@ -105,8 +105,7 @@ class Looks(Surroundings):
         said = [message(number, "RECOVERED: or so says the model\n_1 tool call · 2 s_") for number in self._answers]
         self._answers = ("4", "5")
         text = self._cards.pop(0) if len(self._cards) > 1 else self._cards[0]
-        shown = [earlier, waiting | {"text": text, "blocks": []}, *said]
-        return [message("1", "a question"), *({"blocks": [], **each} for each in shown)]
+        return [message("1", "a question"), earlier, {**waiting, "text": text, "blocks": []}, *said]
 
 
 @pytest.mark.parametrize(("ended", "done"), [("Carried out", True), ("Failed", False), ("Void", False)])
