@@ -12,7 +12,7 @@ what was under way and nothing later.
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -51,6 +51,21 @@ _STATEMENT_TIMEOUT = 30.0
 """Seconds that PostgreSQL works on one statement at most; pruning a large ledger is the longest."""
 _IDLE_IN_TRANSACTION = 30.0
 """Seconds after which PostgreSQL ends the transaction of a process that froze with locks in its hands."""
+
+
+class _Connection(sqlite3.Connection):
+    """Lets go of the write lock when it is closed, also in the middle of a statement.
+
+    SQLite keeps a closed connection, its transaction included, for as long as a statement is unfinished, and a cursor
+    has one while it has rows to give. A cancelled writer's cursor lives in the traceback until the garbage is
+    collected; meanwhile nobody else could write.
+    """
+
+    def close(self) -> None:
+        """Undo what is not committed, then close; a second time it does nothing."""
+        with suppress(sqlite3.ProgrammingError):  # closed already
+            self.rollback()
+        super().close()
 
 
 class Database:
@@ -152,7 +167,7 @@ class Database:
         if self._url.get_backend_name() != "sqlite":
             return _create(self._url, **_postgres_options(self._url, self._busy_timeout, migrates=migrates))
         # isolation_level None: the driver begins no transactions of its own, the listener below does.
-        connect_args = {"timeout": self._busy_timeout, "isolation_level": None}
+        connect_args = {"timeout": self._busy_timeout, "isolation_level": None, "factory": _Connection}
         engine = _create(self._url, connect_args=connect_args)
 
         @event.listens_for(engine.sync_engine, "connect")

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 from claude_agent_sdk import SessionKey
@@ -126,6 +127,35 @@ async def test_a_writer_waits_for_the_one_before_it(path: Path, url: str, open_l
         assert not done
 
     assert await waiting
+
+
+async def test_a_writer_that_is_stopped_in_the_middle_of_a_statement_lets_the_next_one_in(
+    url: str, open_ledger: OpenLedger
+) -> None:
+    database, began, proceed = Database(url), Event(), Event()
+    ledger = await open_ledger(url, busy_timeout=SHORT)
+
+    def held() -> int:
+        began.set()
+        proceed.wait(10)
+        return 1
+
+    async def write() -> None:
+        async with database.writing() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver
+            await driver.create_function("held", 0, held)
+            await connection.exec_driver_sql("SELECT held() UNION ALL SELECT 2")  # it has a second row to give
+
+    writer = asyncio.create_task(write())
+    await asyncio.to_thread(began.wait, 10)
+    writer.cancel()
+    proceed.set()
+    with pytest.raises(asyncio.CancelledError) as stopped:
+        await writer
+    assert await ledger.first_sight("Ev1", "slack")
+    del stopped  # until here its traceback holds the cursor
+    await database.close()
 
 
 async def test_reading_goes_on_while_another_process_writes(path: Path, ledger: Ledger, thread: Thread) -> None:
