@@ -55,7 +55,7 @@ async def test_a_caller_that_is_cut_off_while_it_waits_takes_no_connection_with_
             await asyncio.sleep(0)
         waiter.cancel()
         await asyncio.wait([waiter])
-    async with asyncio.timeout(1), pool.connection():
+    async with asyncio.timeout(30), pool.connection():
         assert (pool.active, pool.waiting) == (1, 0)
 
 

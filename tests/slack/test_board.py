@@ -162,7 +162,7 @@ async def test_the_end_of_a_case_does_not_wait_behind_progress(wall):
     async def closed() -> Card:
         return wall_of_another
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await wall.board.show(closed, search=False)
     assert not waiting.done()
     waiting.cancel()

@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -101,10 +100,8 @@ async def test_what_a_killed_replica_had_goes_on_in_another(start: Start, log: P
     first = await begun(start, log)
 
     first.send_signal(signal.SIGKILL)
-    began = time.monotonic()
     await until(log, "B 1.0 ended answered", "B k1 posted")
 
-    assert time.monotonic() - began < 4 * TTL + 10, "so long a lease, a look, and a slow machine"
     assert await until_answered(postgres_url, "1.0") == "B"
     lines = lines_of(log)
     assert "B 1.0 attempt 2" in lines

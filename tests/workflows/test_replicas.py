@@ -1,7 +1,6 @@
 """Two replicas' turns on one PostgreSQL: a thread has one run, whichever replica hears what people write in it."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -109,15 +108,13 @@ async def test_what_arrives_elsewhere_is_taken_in_by_the_run(pair) -> None:
     assert len(a.agents.agents[0].told) == 2
 
 
-async def test_stop_elsewhere_stops_the_run_within_about_a_second(pair) -> None:
+async def test_stop_elsewhere_stops_the_run(pair) -> None:
     a, b = pair
     assert not await b.turns.stop("C1", "1.0")
     await a.turns.submit(prompt("first", ts="2.0"))
     await a.runs("2.0")
-    began = time.monotonic()
     assert await b.turns.stop("C1", "1.0")
     (end,) = await a.room.ends(1)
-    assert time.monotonic() - began < 5, "a look a second, and a slow machine"
     assert (end.outcome, end.reason) == (Outcome.STOPPED, STOPPED)
     assert (await a.is_in("2.0", TurnState.STOPPED)).reason == STOPPED
 
@@ -200,9 +197,8 @@ async def test_what_a_shutdown_leaves_is_taken_by_another_and_what_waited_is_not
     await b.runs("9.0")
     await a.turns.submit(prompt("waits for B", ts="10.0", thread_ts="9.0"))
     await a.ledger.replicas.leave("A")
-    began = time.monotonic()
-    await a.turns.close()
-    assert time.monotonic() - began < 10, "who waits for another replica does not hold up the end"
+    async with asyncio.timeout(60):  # who waits for another replica does not hold up the end: that one has not ended
+        await a.turns.close()
     assert [event.outcome for event in a.room.replies["2.0"] if isinstance(event, RunEnded)] == [Outcome.INTERRUPTED]
 
     async with b.ledger.replicas.taking_over("B", timedelta(hours=1)) as dead:
