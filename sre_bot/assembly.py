@@ -213,7 +213,7 @@ def assemble_flows(
     for part in (cases, verifier, proposals, rollbacks):
         part.define()
     around.background, around.changed, around.proposals = cases.background, cases.changed, proposals
-    recovery = Recovery(ledger, people, turns, place.replica)
+    recovery = Recovery(ledger, people, turns, around)
     lease = Lease(ledger.replicas, engine, recovery, place.replica, alone=ledger.single, inherited=proposals.open)
     retention = Retention(ledger, engine, settings.incidents.retention_days)
     return Flows(turns, engine, intake, cases, proposals, closing, lease, retention)

@@ -4,6 +4,7 @@ import logging
 
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import ApprovalState, Turn, TurnEnd, TurnState
+from sre_bot.workflows.circumstances import Circumstances
 from sre_bot.workflows.people import People
 from sre_bot.workflows.turns import Turns, prompt_of
 
@@ -12,6 +13,8 @@ log = logging.getLogger(__name__)
 BELOW = "I was restarted while I worked on this; I go on below."
 GIVEN_UP = "I was restarted {attempts} times while I worked on this, so I give it up. What is written above stands."
 SHOWN = "Its end was shown; a crash came before it was recorded."
+PROPOSED = "I was restarted when I had proposed what stands on the card; that is not lost."
+CUT_OFF = "the run that proposed it was cut off"
 MOST_ATTEMPTS = 4
 """How often a turn is begun: one that takes the process with it each time must not do so for ever."""
 
@@ -23,14 +26,15 @@ class Recovery:
         ledger: knows them.
         people: see their end.
         turns: begins them again.
-        replica: whose turns.
+        around: whose turns, and who is told of their ends.
     """
 
-    def __init__(self, ledger: Ledger, people: People, turns: Turns, replica: str) -> None:
+    def __init__(self, ledger: Ledger, people: People, turns: Turns, around: Circumstances) -> None:
         self._ledger = ledger
         self._people = people
         self._turns = turns
-        self._replica = replica
+        self._around = around
+        self._replica = around.replica
 
     async def recover(self) -> None:
         """Look at every unfinished turn of this replica that this process has not begun itself.
@@ -39,43 +43,69 @@ class Recovery:
             LedgerError: not all could be looked at.
         """
         shown: set[int] = set()
+        proposed: set[int] = set()
         for turn in await self._ledger.runs.unfinished(self._replica):
             if self._turns.holds(turn.id):
                 continue
             if turn.stop_requested:
                 await self._stop(turn)
-            elif turn.state is TurnState.RUNNING:
-                await self._go_on(turn, shown)
-            else:
+            elif turn.state is not TurnState.RUNNING:
                 await self._begin(turn)
+            elif turn.thread_id in proposed:  # the run took it in, and may not have come to it
+                await self._begin_again(turn)
+            elif await self._has_proposed(turn):
+                proposed.add(turn.thread_id)
+                await self._end_as_proposed(turn)
+            else:
+                await self._go_on(turn, shown)
 
     async def _go_on(self, turn: Turn, shown: set[int]) -> None:
-        await self._void_proposals(turn)
         place = (turn.channel, turn.thread_ts)
         last = turn.attempts >= MOST_ATTEMPTS
         reason = GIVEN_UP.format(attempts=turn.attempts) if last else BELOW
         unfinished = await self._people.close_reply(*place, turn.id, turn.attempts, reason)
         if not unfinished or turn.thread_id in shown:  # what a run took in was answered with it
             shown.add(turn.thread_id)
-            await self._ledger.end_turn(turn.id, TurnEnd(TurnState.ANSWERED, reason=SHOWN))
+            await self._end(turn, TurnEnd(TurnState.ANSWERED, reason=SHOWN))
         elif last:
             await self._people.say(*place, reason)
-            await self._ledger.end_turn(turn.id, TurnEnd(TurnState.INTERRUPTED, reason=reason))
-        elif await self._ledger.runs.put_back(turn.id, self._replica, to=self._replica):
-            await self._begin(turn)
+            await self._end(turn, TurnEnd(TurnState.INTERRUPTED, reason=reason))
+        else:
+            await self._begin_again(turn)
 
-    async def _void_proposals(self, turn: Turn) -> None:
-        """A call that was sealed by a run which never ended was never deferred, and nobody was shown it."""
+    async def _has_proposed(self, turn: Turn) -> bool:
+        """Whether a run came to its end, a call that waits for a person, and only that was not recorded.
+
+        A call that was sealed and that nobody was shown was never deferred: it is void.
+        """
+        waits = False
         for approval in await self._ledger.approvals.of_thread(turn.channel, turn.thread_ts):
             if approval.state is ApprovalState.PROPOSED:
-                reason = "the run that proposed it was cut off"
-                await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.EXPIRED, reason=reason)
+                await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.EXPIRED, reason=CUT_OFF)
+            elif approval.rolls_back is None and turn.started_at and approval.proposed_at >= turn.started_at:
+                waits |= approval.state is not ApprovalState.EXPIRED or bool(approval.card_ts)
+        return waits
+
+    async def _end_as_proposed(self, turn: Turn) -> None:
+        """Asked again, the model would propose beside the call that waits, or go on as if that had been decided."""
+        await self._people.close_reply(turn.channel, turn.thread_ts, turn.id, turn.attempts, PROPOSED)
+        if decided := prompt_of(turn, "").decides:
+            await self._around.applied(decided, ran=True)
+        await self._end(turn, TurnEnd(TurnState.PROPOSED, reason=PROPOSED))
 
     async def _stop(self, turn: Turn) -> None:
         """Somebody stopped it, and its process died before it heard of that."""
         attempt = turn.attempts + (turn.state is TurnState.QUEUED)
         await self._people.close_reply(turn.channel, turn.thread_ts, turn.id, attempt, turn.reason)
-        await self._ledger.end_turn(turn.id, TurnEnd(TurnState.STOPPED, reason=turn.reason))
+        await self._end(turn, TurnEnd(TurnState.STOPPED, reason=turn.reason))
+
+    async def _end(self, turn: Turn, end: TurnEnd) -> None:
+        await self._ledger.end_turn(turn.id, end)
+        self._around.changed(turn.channel, turn.thread_ts)
+
+    async def _begin_again(self, turn: Turn) -> None:
+        if await self._ledger.runs.put_back(turn.id, self._replica, to=self._replica):
+            await self._begin(turn)
 
     async def _begin(self, turn: Turn) -> None:
         thread = await self._ledger.find_thread(turn.channel, turn.thread_ts)

@@ -108,7 +108,7 @@ async def main(url: str, name: str, folder: Path, ttl: float, every: float) -> i
     lease = Lease(
         ledger.replicas,
         engine,
-        Recovery(ledger, people, turns, name),
+        Recovery(ledger, people, turns, around),
         name,
         alone=False,
         ttl=timedelta(seconds=ttl),

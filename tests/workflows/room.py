@@ -20,6 +20,7 @@ class Room:
         self.context = ""
         self.delivers = True
         self.complete = False
+        self.told: list[tuple[str, str]] = []
         self.changed = asyncio.Condition()
 
     async def acknowledge(self, prompt: Prompt) -> None:

@@ -1,14 +1,17 @@
 """What a crash or a shutdown left behind goes on in the next process, with a line that says so, and not for ever."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import cast
 from uuid import uuid4
 
 import pytest
 
 from sre_bot.agent.events import Notice, Outcome
 from sre_bot.incidents.ledger import Ledger
-from sre_bot.incidents.model import Turn, TurnState
-from sre_bot.workflows.recovery import BELOW, MOST_ATTEMPTS, Recovery
+from sre_bot.incidents.model import ApprovalState, Proposal, Turn, TurnState
+from sre_bot.workflows.circumstances import Circumstances, Proposing
+from sre_bot.workflows.recovery import BELOW, CUT_OFF, MOST_ATTEMPTS, PROPOSED, Recovery
 from sre_bot.workflows.turns import GOING_ON, Turns
 
 from .room import Room, prompt, turn_states
@@ -17,15 +20,17 @@ from .room import Room, prompt, turn_states
 @pytest.fixture
 def recover(ledger: Ledger, room: Room):
     async def do(turns: Turns) -> None:
-        await Recovery(ledger, room, turns, "local").recover()
+        await Recovery(ledger, room, turns, Circumstances(changed=lambda *place: room.told.append(place))).recover()
 
     return do
 
 
-async def left_behind(ledger: Ledger, ts: str = "2.0", text: str = "QUESTION", attempts: int = 1) -> Turn:
+async def left_behind(
+    ledger: Ledger, ts: str = "2.0", text: str = "QUESTION", attempts: int = 1, author: str = "U1"
+) -> Turn:
     """A turn that was begun so often by processes that died; 0 for one that was never begun."""
     thread = await ledger.thread("C1", "1.0", team="T1", started_by="U1")
-    turn = await ledger.queue_turn(thread.id, turn_id=uuid4(), prompt_ts=ts, author="U1", prompt=text, owner="local")
+    turn = await ledger.queue_turn(thread.id, turn_id=uuid4(), prompt_ts=ts, author=author, prompt=text, owner="local")
     for attempt in range(attempts):
         if attempt:
             assert await ledger.runs.put_back(turn.id, "local", to="local")
@@ -113,4 +118,85 @@ async def test_a_turn_whose_end_people_saw_before_a_crash_is_only_recorded(ledge
     await recover(turns)
     assert await turn_states(ledger) == [TurnState.ANSWERED, TurnState.ANSWERED]
     assert (room.said, room.replies) == ([], {})
+    assert room.told == [("C1", "1.0")] * 2, "a card does not go on saying that it is investigated"
     await turns.close()
+
+
+async def proposed(ledger: Ledger, *states: ApprovalState, call: str = "toolu_1") -> None:
+    """What a run in the thread proposed, and what became of it."""
+    expires = datetime.now(UTC) + timedelta(minutes=15)
+    await ledger.approvals.propose(Proposal(call, uuid4(), "redeploy", {}, expires, channel="C1", thread_ts="1.0"))
+    for state in states:
+        await ledger.approvals.move(call, state, by="U1")
+
+
+@pytest.mark.parametrize("decision", [[], [ApprovalState.APPROVED], [ApprovalState.REJECTED]])
+async def test_a_run_whose_proposal_people_saw_has_ended_and_is_not_begun_again(
+    ledger, model, make_turns, room, recover, decision
+):
+    ran = await left_behind(ledger)
+    await proposed(ledger, ApprovalState.PENDING, *decision)
+    turns = make_turns()
+    await recover(turns)
+    assert await turn_states(ledger) == [TurnState.PROPOSED]
+    assert room.closed == [(ran.id, 1, PROPOSED)]
+    assert room.told == [("C1", "1.0")]
+    await turns.close()
+    assert (await model.requests(), room.said, room.replies) == ([], [], {})
+
+
+class Heard:
+    """Hears only which decisions the agent has read."""
+
+    def __init__(self) -> None:
+        self.applied_ones: list[tuple[int, bool]] = []
+
+    async def applied(self, approval_id: int, *, ran: bool) -> None:
+        self.applied_ones.append((approval_id, ran))
+
+
+async def test_a_decision_after_which_a_run_proposed_anew_holds_the_thread_up_no_more(ledger, make_turns, room):
+    await left_behind(ledger, "act:7", "", author="")
+    await proposed(ledger, ApprovalState.PENDING)
+    turns, heard = make_turns(), Heard()
+    await Recovery(ledger, room, turns, Circumstances(proposals=cast(Proposing, heard))).recover()
+    assert await turn_states(ledger) == [TurnState.PROPOSED]
+    assert heard.applied_ones == [(7, True)]
+    await turns.close()
+
+
+async def test_a_run_whose_call_nobody_was_shown_is_begun_again_and_the_call_is_void(
+    ledger, model, make_turns, room, recover
+):
+    await left_behind(ledger)
+    await proposed(ledger)
+    turns = make_turns()
+    await recover(turns)
+    (end,) = await room.ends(1)
+    assert end.outcome is Outcome.ANSWERED
+    await turns.close()
+    approval = await ledger.approvals.find("toolu_1")
+    assert (approval.state, approval.reason) == (ApprovalState.EXPIRED, CUT_OFF)
+
+
+async def test_what_was_proposed_before_a_run_began_is_not_its_end(ledger, model, make_turns, room, recover):
+    await ledger.thread("C1", "1.0", team="T1", started_by="U1")
+    await proposed(ledger, ApprovalState.PENDING, ApprovalState.REJECTED)
+    await left_behind(ledger)
+    turns = make_turns()
+    await recover(turns)
+    (end,) = await room.ends(1)
+    assert end.outcome is Outcome.ANSWERED
+    await turns.close()
+
+
+async def test_words_that_a_run_took_in_before_it_proposed_are_still_answered(ledger, model, make_turns, room, recover):
+    await left_behind(ledger)
+    await left_behind(ledger, "3.0", "taken in by the same run")
+    await proposed(ledger, ApprovalState.PENDING)
+    turns = make_turns()
+    await recover(turns)
+    await room.ends(1)
+    await turns.close()
+    assert await turn_states(ledger) == [TurnState.PROPOSED, TurnState.ANSWERED]
+    assert list(room.replies) == ["3.0"]

@@ -32,14 +32,14 @@ class Replica:
 
     def __post_init__(self) -> None:
         self.agents = Agents(self._ready)
-        around = Circumstances(replica=self.name, alone=False, in_all=self.in_all)
-        self.turns = Turns(self.ledger, self.agents, self.room, around)  # type: ignore[arg-type]  # stands in
+        self.around = Circumstances(replica=self.name, alone=False, in_all=self.in_all)
+        self.turns = Turns(self.ledger, self.agents, self.room, self.around)  # type: ignore[arg-type]  # stands in
 
     async def _ready(self) -> None:
         await self.go_on.wait()
 
     async def recover(self) -> None:
-        await Recovery(self.ledger, self.room, self.turns, self.name).recover()
+        await Recovery(self.ledger, self.room, self.turns, self.around).recover()
 
     async def turn(self, ts: str, thread_ts: str = "1.0") -> Turn:
         found = await self.ledger.runs.find("C1", thread_ts, ts)
