@@ -49,9 +49,12 @@ class Recovery:
                 continue
             if turn.stop_requested:
                 await self._stop(turn)
-            elif turn.state is not TurnState.RUNNING:
+                continue
+            if turn.state is not TurnState.RUNNING:
                 await self._begin(turn)
-            elif turn.thread_id in proposed:  # the run took it in, and may not have come to it
+                continue
+            await self._void_proposals(turn)
+            if turn.thread_id in proposed:  # the run took it in, and may not have come to it
                 await self._begin_again(turn)
             elif await self._has_proposed(turn):
                 proposed.add(turn.thread_id)
@@ -73,18 +76,21 @@ class Recovery:
         else:
             await self._begin_again(turn)
 
-    async def _has_proposed(self, turn: Turn) -> bool:
-        """Whether a run came to its end, a call that waits for a person, and only that was not recorded.
-
-        A call that was sealed and that nobody was shown was never deferred: it is void.
-        """
-        waits = False
+    async def _void_proposals(self, turn: Turn) -> None:
+        """A call that was sealed by a run which never ended was never deferred, and nobody was shown it."""
         for approval in await self._ledger.approvals.of_thread(turn.channel, turn.thread_ts):
             if approval.state is ApprovalState.PROPOSED:
                 await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.EXPIRED, reason=CUT_OFF)
-            elif approval.rolls_back is None and turn.started_at and approval.proposed_at >= turn.started_at:
-                waits |= approval.state is not ApprovalState.EXPIRED or bool(approval.card_ts)
-        return waits
+
+    async def _has_proposed(self, turn: Turn) -> bool:
+        """Whether a run came to its end, a call that people were shown, and only that was not recorded."""
+        return any(
+            approval.rolls_back is None
+            and turn.started_at is not None
+            and approval.proposed_at >= turn.started_at
+            and (approval.state is not ApprovalState.EXPIRED or approval.card_ts)
+            for approval in await self._ledger.approvals.of_thread(turn.channel, turn.thread_ts)
+        )
 
     async def _end_as_proposed(self, turn: Turn) -> None:
         """Asked again, the model would propose beside the call that waits, or go on as if that had been decided."""
