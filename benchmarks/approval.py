@@ -19,9 +19,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.footprint import await_quiet, command, tree
+from benchmarks.footprint import await_quiet, command
 from benchmarks.tables import Table, spread
 from sandbox.stack import Stack
+from sre_bot.agent.processes import tree
 
 CLICKS = 3  # of each mode in a run
 MODES = ("prewarmed", "cold")

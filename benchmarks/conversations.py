@@ -14,10 +14,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.footprint import await_quiet, shared_fairly_mb, tree
+from benchmarks.footprint import await_quiet, shared_fairly_mb
 from benchmarks.tables import Table, spread
 from benchmarks.threads import await_answer, first, read_calls, read_thread, when_asked
 from sandbox.stack import Stack
+from sre_bot.agent.processes import tree
 
 COUNTS = (1, 5, 20)
 PACE = {"delay_ms": 1000, "chars_per_second": 300}  # about what a real model needs

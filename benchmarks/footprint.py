@@ -1,4 +1,4 @@
-"""What processes cost, read from /proc (proc(5)): processor time and memory, of one process or of a tree.
+"""What processes cost, read from /proc (proc(5)): processor time and memory, of one process or of several.
 
 Memory of a tree is its proportional set size: pages that processes share count once, where the sum of their resident
 sizes would count them for each.
@@ -11,19 +11,12 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from sre_bot.agent.processes import tree
+
 TICKS = os.sysconf("SC_CLK_TCK")
 QUIET_SHARE = 0.05  # of one core
 QUIET_FOR = 1.0  # seconds
 QUIET_TIMEOUT = 60.0  # seconds
-
-
-def tree(pid: int) -> set[int]:
-    """A process and all below it."""
-    found = {pid}
-    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in _read(listed).split():
-            found |= tree(int(child))
-    return found
 
 
 def command(pid: int) -> str:

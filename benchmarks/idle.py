@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.databases import make_databases
-from benchmarks.footprint import await_quiet, cpu_seconds, shared_fairly_mb, tree
+from benchmarks.footprint import await_quiet, cpu_seconds, shared_fairly_mb
 from benchmarks.tables import Table, spread
 from sandbox.paged import Paged
+from sre_bot.agent.processes import tree
 
 SECONDS = 300.0
 SAMPLES = 10

@@ -12,10 +12,11 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import median
 
-from benchmarks.footprint import await_quiet, command, tree
+from benchmarks.footprint import await_quiet, command
 from benchmarks.tables import Table, spread
 from benchmarks.threads import await_answer, first, read_calls, read_thread, when_asked
 from sandbox.stack import Stack
+from sre_bot.agent.processes import tree
 
 DELAY = 1.0  # seconds until the model's first word
 MENTIONS = 4  # in each round

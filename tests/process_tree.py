@@ -3,19 +3,25 @@
 import asyncio
 from pathlib import Path
 
+from sre_bot.agent.processes import tree
+
 
 def descendants(pid: int) -> set[int]:
     """Every process below `pid`, itself left out."""
-    found: set[int] = set()
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, _read(children).split()):
-            found |= {child} | descendants(child)
-    return found
+    return tree(pid) - {pid}
 
 
 def read_process(pid: int) -> str:
     """The arguments and the environment of a process; empty for one that is gone."""
-    return _read(Path(f"/proc/{pid}/cmdline")) + _read(Path(f"/proc/{pid}/environ"))
+    return read_arguments(pid) + read_environment(pid)
+
+
+def read_arguments(pid: int) -> str:
+    return _read(Path(f"/proc/{pid}/cmdline"))
+
+
+def read_environment(pid: int) -> str:
+    return _read(Path(f"/proc/{pid}/environ"))
 
 
 async def await_gone(pids: set[int], seconds: float = 30) -> None:
@@ -32,6 +38,6 @@ def _runs(pid: int) -> bool:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(errors="replace")
     except OSError:
         return ""

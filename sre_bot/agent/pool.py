@@ -15,8 +15,8 @@ from uuid import UUID, uuid4
 from claude_agent_sdk import ClaudeSDKClient
 
 from sre_bot.agent.events import Outcome
-from sre_bot.agent.memory import resident_bytes
 from sre_bot.agent.options import AgentOptions
+from sre_bot.agent.processes import resident_bytes
 from sre_bot.agent.session import Session, connect
 from sre_bot.agent.stream import Describe
 from sre_bot.errors import AgentBusy, AgentError, ToolsUnavailable

@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 
 from sre_bot.agent.events import Outcome, RunEnded
-from sre_bot.agent.memory import resident_bytes
 from sre_bot.agent.pool import SessionPool
+from sre_bot.agent.processes import resident_bytes
 from sre_bot.agent.session import Session
 from sre_bot.errors import AgentBusy
 from tests.light_tools import SERVER

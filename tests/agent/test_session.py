@@ -2,15 +2,15 @@
 
 import asyncio
 import os
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
 from sre_bot.agent.events import Event, Outcome, RunEnded, TextDelta, ToolFinished, ToolStarted
+from sre_bot.agent.processes import tree
 from sre_bot.agent.session import Session
 from sre_bot.errors import SessionLost, ToolsUnavailable
-from tests.process_tree import descendants
+from tests.process_tree import read_arguments, read_environment
 
 HEALTH = "mcp__sre__get_service_health"
 
@@ -262,21 +262,15 @@ async def test_without_its_tools_a_session_is_not_begun(make_pool, tmp_path):
 
 async def test_secrets_stay_out_of_the_arguments_and_environment_of_child_processes(model, make_pool):
     session = await make_pool(PROMETHEUS_BEARER_TOKEN="token-of-prometheus").take(None)
-    processes = [_Process(pid) for pid in {session.pid, *descendants(session.pid)}]
+    processes = {pid: read_arguments(pid) for pid in tree(session.pid)}
     assert len(processes) >= 2, "the CLI and its tool process"
-    for process in processes:
-        assert b"token-of-prometheus" not in process.arguments
-        assert b"secret-of-slack" not in process.arguments + process.environment
-    (tools,) = [process for process in processes if b"sre_mcp_server" in process.arguments]
-    assert b"token-of-prometheus" in tools.environment
-    assert b"ANTHROPIC" not in tools.environment
+    for pid, arguments in processes.items():
+        assert "token-of-prometheus" not in arguments
+        assert "secret-of-slack" not in arguments + read_environment(pid)
+    (tools,) = [pid for pid, arguments in processes.items() if "sre_mcp_server" in arguments]
+    assert "token-of-prometheus" in read_environment(tools)
+    assert "ANTHROPIC" not in read_environment(tools)
     await session.close()
-
-
-class _Process:
-    def __init__(self, pid: int) -> None:
-        self.arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
-        self.environment = Path(f"/proc/{pid}/environ").read_bytes()
 
 
 async def test_a_session_id_is_given_before_the_first_prompt_and_stays(model, make_pool):

@@ -11,6 +11,7 @@ from benchmarks import approval, fleet, footprint, latency, mcp_servers
 from benchmarks.machine import describe_machine
 from benchmarks.tables import Table, spread
 from benchmarks.threads import Shown, first
+from sre_bot.agent.processes import tree
 from sre_bot.settings import ROOT
 
 
@@ -83,7 +84,7 @@ def test_the_footprint_of_a_tree_counts_every_process_and_none_that_is_gone():
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout
         assert child.stdout.readline() == b"ready\n"
-        pids = footprint.tree(child.pid)
+        pids = tree(child.pid)
         assert child.pid in pids
         assert "stdin.read" in footprint.command(child.pid)
         assert footprint.shared_fairly_mb(pids) > 0

@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ import pytest_asyncio
 
 from sandbox.stack import FROM_COLD, Stack
 from tests.journeys.test_incident import QUESTION, answers, order
-from tests.process_tree import descendants
+from tests.process_tree import descendants, read_arguments
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
@@ -139,16 +138,9 @@ async def test_a_minute_without_slack_delays_the_answer_and_loses_nothing(stack:
     assert VERDICT in (await answers(stack, await stack.say(QUESTION)))[0], "and it hears again"
 
 
-def _is(pid: int, name: str) -> bool:
-    try:
-        return name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
 def _kill(stack: Stack, name: str) -> int:
     """Kill what the bot has of such processes; gives how many those were."""
-    named = [pid for pid in descendants(stack.bot.pid) if _is(pid, name)]
+    named = [pid for pid in descendants(stack.bot.pid) if name in read_arguments(pid)]
     for pid in named:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
