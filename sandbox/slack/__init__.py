@@ -1,6 +1,6 @@
 """A strict Slack on loopback: Web API, Socket Mode and a control API, in a process of its own.
 
-    python -m sandbox.slack [--host 127.0.0.1] [--port 0] [--ack-within 3] [--clock-rate 1]
+    python -m sandbox.slack [--host 127.0.0.1] [--port 0] [--clock-rate 1]
 
 prints `slack stand-in listening on http://127.0.0.1:PORT` when it is ready. The app under test gets
 `http://127.0.0.1:PORT/api/` as its base URL, and everything else (sockets, response_url, uploads) from there.

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from sandbox.slack.app import StandIn
-from sandbox.slack.sockets import ACK_WITHIN
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -21,9 +20,6 @@ def read_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox.slack", description="A strict Slack on loopback.")
     parser.add_argument("--host", default="127.0.0.1", choices=LOOPBACK)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument(
-        "--ack-within", type=float, default=ACK_WITHIN, help="seconds before an unacknowledged event is sent again"
-    )
     parser.add_argument(
         "--clock-rate", type=float, default=1.0, help="how fast the clock of the rate limits runs, for tests"
     )
@@ -43,7 +39,7 @@ async def serve(arguments: argparse.Namespace) -> None:
 
 async def open_stand_in(arguments: argparse.Namespace) -> tuple[web.AppRunner, str]:
     """A new stand-in that listens, and its address."""
-    stand_in = StandIn(arguments.ack_within, arguments.clock_rate)
+    stand_in = StandIn(arguments.clock_rate)
     runner = web.AppRunner(stand_in.application(), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, arguments.host, arguments.port).start()

@@ -15,7 +15,7 @@ from sandbox.slack.feed import Feed
 from sandbox.slack.journal import Journal
 from sandbox.slack.limits import Clock, Limits
 from sandbox.slack.people import People
-from sandbox.slack.sockets import ACK_WITHIN, Sockets
+from sandbox.slack.sockets import Sockets
 from sandbox.slack.web_api import files
 from sandbox.slack.web_api.dispatch import Dispatcher
 from sandbox.slack.workspace import Workspace
@@ -28,14 +28,14 @@ REQUEST_MOST_BYTES = 16 * 1024 * 1024
 class StandIn:
     """A Slack of one workspace and one app, in memory."""
 
-    def __init__(self, ack_within: float = ACK_WITHIN, clock_rate: float = 1.0) -> None:
+    def __init__(self, clock_rate: float = 1.0) -> None:
         self.world = World()
         self.journal = Journal()
         self.feed = Feed()
         self.faults = Faults()
         self.limits = Limits(Clock())
         self.limits.clock.run_at(clock_rate)
-        self.sockets = Sockets(self.journal, ack_within)
+        self.sockets = Sockets(self.journal)
         self.workspace = Workspace(self.world, self.journal, self.feed, self.sockets, self.limits.clock)
         self.people = People(self.workspace)
         self.clicks = Clicks(self.workspace, self.limits.clock)

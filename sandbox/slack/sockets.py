@@ -54,9 +54,9 @@ class _Envelope:
 class Sockets:
     """The open sockets of the one app, and what was sent through them."""
 
-    def __init__(self, journal: Journal, ack_within: float = ACK_WITHIN) -> None:
+    def __init__(self, journal: Journal) -> None:
         self.journal = journal
-        self.ack_within = ack_within
+        self.ack_within = ACK_WITHIN
         self._open: list[Socket] = []
         self._tickets: set[str] = set()
         self._envelopes: dict[str, _Envelope] = {}

@@ -177,7 +177,7 @@ async def scene(browser: Browser, **parts: Any) -> AsyncIterator[Scene]:
         await runner.cleanup()
 
 
-async def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
+async def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Wait until something is true; gives it."""
     async with asyncio.timeout(seconds):
         while not (value := condition()):

@@ -87,14 +87,14 @@ async def test_a_reader_that_comes_back_gets_what_it_missed(scene: Scene):
     first = await scene.say("one")
     await scene.say("two")
     async with scene.app.http.get(f"{scene.url}/api/events", params={"after": "0"}) as answer:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             seen = b""
             while b'"two"' not in seen:
                 seen += await answer.content.readany()
     number = next(line for line in seen.split(b"\n") if line.startswith(b"id: "))
     headers = {"Last-Event-ID": number.removeprefix(b"id: ").decode()}
     async with scene.app.http.get(f"{scene.url}/api/events", headers=headers) as answer:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             again = b""
             while b'"two"' not in again:
                 again += await answer.content.readany()

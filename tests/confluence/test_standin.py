@@ -223,6 +223,6 @@ async def test_the_process_says_where_it_listens_and_ends_when_told(tmp_path: Pa
     )
     async with aiohttp.ClientSession() as http, http.get(f"{child.found}/sandbox/world") as answer:
         assert (await answer.json())["site"] == f"{child.found}/wiki"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await child.stop()
     assert not child.running

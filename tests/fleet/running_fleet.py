@@ -49,7 +49,7 @@ class RunningFleet:
     def __init__(self, url: str, env_file: Path) -> None:
         self.url = url
         self.env_file = env_file
-        self.http = httpx2.Client(base_url=url, trust_env=False, timeout=10)
+        self.http = httpx2.Client(base_url=url, trust_env=False, timeout=60)
 
     def samples(self, name: str) -> dict[tuple[str, ...], float]:
         """All samples called `name`: label values, in the order of their labels' names -> value."""
@@ -94,4 +94,4 @@ def running_fleet(directory: Path) -> Iterator[RunningFleet]:
         yield RunningFleet(url, env_file)
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)

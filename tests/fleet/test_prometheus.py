@@ -33,7 +33,7 @@ def prometheus(healthy_fleet: RunningFleet, tmp_path_factory: pytest.TempPathFac
         yield client
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def is_ready(client: httpx2.Client) -> bool:

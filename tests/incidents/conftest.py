@@ -25,7 +25,7 @@ def no_connection_is_left_behind() -> Iterator[None]:
     yield
     for thread in threading.enumerate():
         if "_connection_worker_thread" in thread.name:
-            thread.join(timeout=10)
+            thread.join(timeout=60)
             assert not thread.is_alive()
 
 

@@ -164,7 +164,7 @@ async def test_a_writer_that_is_stopped_tells_everybody_who_waits(path: Path, op
         await asyncio.sleep(0)
         (writer,) = [task for task in asyncio.all_tasks() if task.get_name() == "inbox"]
         writer.cancel()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             outcomes = await asyncio.gather(first, second, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [LedgerError, LedgerError]
     assert await inbox.record(delivery("pd:third"))

@@ -85,7 +85,7 @@ async def test_a_wrong_person_changes_nothing_and_a_rejection_reaches_the_model(
     await click(house, shown, "Grace", APPROVE)
     await seen(house, ts, "Waits for your decision")
     await click(house, shown, "Ada", REJECT)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             async with house.http.post(
                 f"{house.slack.found}/sandbox/modals", json={"user": "Ada", "values": {"reason": "not before six"}}

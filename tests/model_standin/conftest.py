@@ -84,7 +84,7 @@ async def standin() -> AsyncIterator[Standin]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
     url = f"http://{host}:{port}"
-    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=10) as http:
+    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
         yield Standin(url, http)
     await runner.cleanup()
 

@@ -152,7 +152,7 @@ def test_the_process_announces_its_address_and_ends_quietly_on_sigterm() -> None
         with httpx2.Client(trust_env=False) as http:
             assert http.get(line.split()[-1] + "/sandbox/health").status_code == 200
         process.terminate()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
         assert process.stdout.read() == ""
         assert process.stderr.read() == ""
 

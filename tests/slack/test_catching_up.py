@@ -124,7 +124,7 @@ async def room(slack) -> AsyncIterator[tuple[Desk, Briefings]]:
 
 
 async def told(slack: Any, count: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(calls := (await slack.look("calls", method="chat.postEphemeral"))["calls"]) < count:
             await asyncio.sleep(0.02)
     return [call["args"] for call in calls]

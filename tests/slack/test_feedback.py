@@ -119,7 +119,7 @@ async def test_a_stream_that_has_to_be_written_again_asks_all_the_same(slack) ->
     thread = Thread(slack, "native", DM, await slack.say("500 errors?", channel=DM))
     reply = thread.begin()
     reply.show(TextDelta("The pool."))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (await thread.messages())[-1:] or "The pool." not in (await thread.messages())[-1]["text"]:
             await asyncio.sleep(0.02)
     await slack.order("streams", lifetime=0)
@@ -163,7 +163,7 @@ async def ratings(slack) -> AsyncIterator[Ratings]:
 
 async def told(slack: Any, count: int) -> list[dict[str, Any]]:
     """What people were told alone."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(calls := (await slack.look("calls", method="chat.postEphemeral"))["calls"]) < count:
             await asyncio.sleep(0.02)
     return [call["args"] for call in calls]

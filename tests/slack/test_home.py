@@ -152,7 +152,7 @@ class Tabs:
 
     async def shows(self, words: str, user: str = "Ada") -> dict[str, Any]:
         """Wait until somebody's home has these words."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while words not in str(view := await self.view(user)):
                 await asyncio.sleep(0.02)
         return view
@@ -164,7 +164,7 @@ class Tabs:
         return list((await self.slack.look("calls", method="views.publish"))["calls"])
 
     async def calls(self, method: str, count: int) -> list[dict[str, Any]]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(calls := (await self.slack.look("calls", method=method))["calls"]) < count:
                 await asyncio.sleep(0.02)
         return [call["args"] for call in calls]
@@ -172,7 +172,7 @@ class Tabs:
     async def looked(self, more: int) -> None:
         """Wait until the bot has looked for changes so many times more."""
         wanted = self.looks.looks + more
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while self.looks.looks < wanted:
                 await asyncio.sleep(0.01)
 
@@ -224,7 +224,7 @@ async def test_a_home_that_was_opened_long_ago_is_left_as_it_is_until_it_is_open
     await tabs.open()
     await tabs.shows("Nothing is open")
     tabs.looks.now = replace(CALM, cases_open=2)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while tabs.tabs._readers:
             await asyncio.sleep(0.01)
     assert len(await tabs.published()) == 1
@@ -250,7 +250,7 @@ async def test_another_replica_that_heard_of_a_later_opening_goes_on_alone(tabs:
     other = {"type": "home", "blocks": [{"type": "header", "text": {"type": "plain_text", "text": "Another's"}}]}
     await client.views_publish(user_id=tabs.slack.world["users"]["Ada"], view=other)
     tabs.looks.now = replace(CALM, cases_open=2)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while tabs.tabs._readers:
             await asyncio.sleep(0.01)
     await tabs.shows("Another's")
@@ -304,7 +304,7 @@ async def test_prompts_that_slack_refuses_are_no_trouble(tabs: Tabs, caplog) -> 
     caplog.set_level("INFO")
     await tabs.slack.order("scopes", without=["assistant:write"])
     await tabs.open(tab="messages")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while "no prompts in D0ADA00001" not in caplog.text:
             await asyncio.sleep(0.01)
     await tabs.open()

@@ -276,7 +276,7 @@ class Desk:
 
     async def told(self, count: int) -> list[dict[str, Any]]:
         """What was said to single people, once it is so much."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 messages = (await self.slack.look("channel", channel=self.slack.channel))["messages"]
                 if len(told := [message for message in messages if message.get("ephemeral_to")]) >= count:
@@ -334,7 +334,7 @@ async def test_somebody_of_another_organisation_may_not_use_the_buttons(slack):
     content = Sheet(make_card()).content()
     ts = (await client.chat_postMessage(channel=place, **content, unfurl_links=False, unfurl_media=False))["ts"]
     await slack.order("actions", channel=place, ts=ts, user="Partner", action_id=ACKNOWLEDGE)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (calls := (await slack.look("calls", method="chat.postEphemeral"))["calls"]):
             await asyncio.sleep(0.02)
     assert "members of this workspace only" in calls[0]["args"]["text"]

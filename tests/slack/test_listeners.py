@@ -40,7 +40,7 @@ class Desk:
         self.amended.append((ts, text))
 
     async def texts(self, count: int) -> list[str]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.prompts) < count:
                 await asyncio.sleep(0.01)
         return [prompt.text for prompt in self.prompts]
@@ -61,7 +61,7 @@ async def desk(slack) -> AsyncIterator[Desk]:
 
 async def _settle(slack) -> None:
     """Wait until every event so far was acknowledged: what comes of it has been decided then."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await slack.look("acks"))["unacked"]:
             await asyncio.sleep(0.02)
 
@@ -109,7 +109,7 @@ async def test_edits_and_deletions_of_prompts_amend_them_and_are_no_prompts(desk
     await desk.texts(1)
     await slack.order("messages/edit", channel=slack.channel, ts=ts, text="@SRE Bot look at auth-svc")
     await slack.order("messages/delete", channel=slack.channel, ts=ts)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(desk.amended) < 2:
             await asyncio.sleep(0.01)
     assert desk.amended == [(ts, "look at auth-svc"), (ts, None)]
@@ -133,7 +133,7 @@ async def test_the_stop_button_stops_the_run_of_its_thread(desk, slack):
         channel=slack.channel, thread_ts=ts, text="x", blocks=reply.render(reply.Page("Working", running=True))
     )
     await slack.order("actions", channel=slack.channel, ts=posted["ts"], user="Ada", action_id=reply.STOP)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not desk.stopped:
             await asyncio.sleep(0.01)
     assert desk.stopped == [ts]
@@ -158,7 +158,7 @@ async def test_a_mention_in_a_direct_message_is_taken_once(desk, slack):
 async def test_people_from_outside_are_not_answered_and_told_so_alone(desk, slack, channel, user, why):
     place = slack.world["channels"][channel]
     ts = (await slack.order("messages", channel=place, user=user, text="@SRE Bot show me the logs"))["ts"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (told := [call for call in await _calls(slack, "chat.postEphemeral") if why in str(call["args"])]):
             await asyncio.sleep(0.02)
     assert told[0]["args"]["user"] == slack.world["users"][user]

@@ -265,7 +265,7 @@ async def test_a_click_carries_the_number_alone_and_a_rejection_asks_why(decisio
 
 async def _settle(slack) -> None:
     """Wait until every event so far was acknowledged: what comes of it has been decided then."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await slack.look("acks"))["unacked"]:
             await asyncio.sleep(0.02)
 

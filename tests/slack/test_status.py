@@ -41,7 +41,7 @@ def begin(slack) -> Begin:
 
 
 async def until(slack: Any, count: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(calls := (await slack.look("calls", method="assistant.threads.setStatus"))["calls"]) < count:
             await asyncio.sleep(0.02)
     return list(calls)
@@ -55,7 +55,7 @@ async def test_a_direct_message_shows_that_it_is_worked_on_until_it_is_answered(
     assert calls[0]["args"]["loading_messages"] == list(LOADING)
     reply.show(END)
     await reply.settle()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await until(slack, 4))[-1]["args"]["status"]:
             await asyncio.sleep(0.02)
     assert (await slack.look("thread", channel=DM, ts=ts))["status"] is None

@@ -69,7 +69,7 @@ class Slack:
         return messages
 
 
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20.0) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
     """Wait for a condition; the value that made it true."""
     async with asyncio.timeout(seconds):
         while not (value := await condition()):
@@ -80,7 +80,7 @@ async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20.0) 
 @pytest.fixture
 async def slack() -> AsyncIterator[Slack]:
     """A fresh stand-in in this loop."""
-    runner = web.AppRunner(StandIn(ack_within=0.15).application(), shutdown_timeout=0.1)
+    runner = web.AppRunner(StandIn().application(), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession() as http:
@@ -95,8 +95,6 @@ async def slack_process() -> AsyncIterator[Slack]:
         sys.executable,
         "-m",
         "sandbox.slack",
-        "--ack-within",
-        "1.0",
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if name not in PROXIES},
         stdout=asyncio.subprocess.PIPE,

@@ -97,6 +97,7 @@ async def test_the_echo_of_an_own_update_reaches_the_listeners(slack_process: Sl
 
 
 async def test_an_app_that_blocks_its_loop_gets_the_event_again(slack_process: Slack) -> None:
+    await slack_process.order("clock", ack_within=1)
     app = new_app(slack_process)
     seen: list[str] = []
 

@@ -132,6 +132,7 @@ async def test_own_writes_come_back_with_a_bot_id(slack: Slack) -> None:
 
 
 async def test_an_unacknowledged_event_comes_three_more_times_in_new_envelopes(slack: Slack) -> None:
+    await slack.order("clock", ack_within=0.15)
     async with await connected(slack) as ws:
         await slack.say("hello")
         frames = await receive(ws, 4, ack=False)
@@ -149,11 +150,12 @@ async def test_an_unacknowledged_event_comes_three_more_times_in_new_envelopes(s
 
 
 async def test_an_acknowledged_event_comes_once(slack: Slack) -> None:
+    await slack.order("clock", ack_within=1)
     async with await connected(slack) as ws:
         await slack.say("hello")
         await receive(ws, 1)
         with pytest.raises(TimeoutError):
-            await ws.receive_json(timeout=0.4)
+            await ws.receive_json(timeout=1.5)
     acks = await slack.read("acks")
     assert (len(acks["acks"]), acks["unacked"]) == (1, [])
     assert acks["acks"][0]["latency_ms"] >= 0
@@ -232,7 +234,7 @@ async def test_a_half_open_socket_looks_alive_and_carries_nothing(slack: Slack) 
 
 async def test_in_an_outage_nothing_answers_and_events_come_afterwards(slack: Slack) -> None:
     async with await connected(slack):
-        await slack.order("outage", seconds=0.5)
+        await slack.order("outage", seconds=1.5)
         with pytest.raises(aiohttp.ClientError):
             await slack.bot.auth_test()
         await slack.say("@SRE Bot are you there?")

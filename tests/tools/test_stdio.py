@@ -134,7 +134,7 @@ async def test_four_reads_run_at_the_same_time(tmp_path: Path) -> None:
     app = web.Application()
     app.router.add_get("/api/v1/rules", hold)
     async with TestServer(app) as backend, connected(tmp_path, PROMETHEUS_URL=str(backend.make_url("/"))) as client:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             results = await asyncio.gather(*(client.call_tool("get_alerts", {}) for _ in range(4)))
     assert [text(result)[:15] for result in results] == ["NO RULES LOADED"] * 4
 
