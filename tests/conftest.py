@@ -16,6 +16,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from sandbox import postgres as postgresql
 from sandbox.model.delivery import Pace
@@ -30,6 +32,12 @@ from sre_bot.settings import ROOT, load_settings
 READ_TOOLS = tuple(
     f"mcp__sre__{name}" for name in ("get_service_health", "get_logs", "plot_metrics", "read_service_config")
 )
+
+# A process that has to wait for a processor is no slow example.
+hypothesis_settings.register_profile(
+    "busy", hypothesis_settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("busy")
 
 gc.disable()  # until all tests are collected: nothing of it is garbage, and looking for it takes a fifth of the time
 

@@ -51,7 +51,8 @@ Control API (JSON, no token):
     POST /sandbox/streams   {most_bytes?, lifetime?, read_back?}  what a stream holds; read_back of an open one: live,
                                                          first (its first text only), hidden
     POST /sandbox/streams/stop {channel, ts, user}       somebody stops a stream
-    POST /sandbox/clock     {rate?, ack_within?}         the clock of limits and streams, and the patience for an ack
+    POST /sandbox/clock     {rate?, ack_within?, trigger_lives?}  the clock of limits and streams; the patience for an
+                                                         ack, and for what opens a modal
     POST /sandbox/scopes    {without: [scope]}           the app lacks scopes that its manifest asks for
     POST /sandbox/people    {user, deleted?, guest?}     an account is deactivated, or becomes a guest's
     POST /sandbox/usergroups {usergroup, users}          who is in a user group from now on

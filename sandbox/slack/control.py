@@ -202,11 +202,13 @@ class Control:
         return {"sockets": await self.it.sockets.disconnect(reason, int(order.get("count", 10)))}
 
     async def clock(self, order: Json, _: web.Request) -> Json:
-        """Let the rate limits' clock run faster; set the seconds within which an envelope must be acked."""
+        """Let the rate limits' clock run faster; set how long an ack may take and a trigger_id lives, in seconds."""
         if "rate" in order:
             self.it.limits.clock.run_at(float(order["rate"]))
         if "ack_within" in order:
             self.it.sockets.ack_within = float(order["ack_within"])
+        if "trigger_lives" in order:
+            self.it.workspace.triggers.lives = float(order["trigger_lives"])
         return {"rate": self.it.limits.clock.rate, "ack_within": self.it.sockets.ack_within}
 
     async def streams(self, order: Json, _: web.Request) -> Json:

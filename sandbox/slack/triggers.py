@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import time
 
+LIVES = 3.0  # seconds; Slack: expired_trigger_id
+
 
 class Untriggered(Exception):
     """The trigger_id is of no use; the message is Slack's error code."""
@@ -13,16 +15,15 @@ class Untriggered(Exception):
 class Triggers:
     """trigger_ids: each opens one modal, within three seconds."""
 
-    LIVES = 3.0  # seconds; Slack: expired_trigger_id
-
     def __init__(self) -> None:
+        self.lives = LIVES
         self._issued: dict[str, tuple[str, float]] = {}
         self._used: set[str] = set()
 
     def issue(self, user: str) -> str:
         """A new trigger_id for a person who just acted."""
         trigger = f"{secrets.randbelow(10**12)}.{secrets.token_hex(8)}"
-        self._issued[trigger] = (user, time.monotonic() + self.LIVES)
+        self._issued[trigger] = (user, time.monotonic() + self.lives)
         return trigger
 
     def use(self, trigger: str) -> str:

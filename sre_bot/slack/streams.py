@@ -52,13 +52,22 @@ class Streams:
         outbox: reads threads.
         bot_user: the bot's own user id.
         speed: above 1 only where Slack has raised its limits, or is a stand-in whose clock runs as much faster.
+        lifetime: seconds at speed 1 after which a stream is continued in another one.
     """
 
-    def __init__(self, client: AsyncWebClient, outbox: Outbox, bot_user: str, speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        outbox: Outbox,
+        bot_user: str,
+        speed: float = 1.0,
+        lifetime: float = MAX_AGE,
+    ) -> None:
         self._client = client
         self._outbox = outbox
         self._bot_user = bot_user
         self._speed = speed
+        self._lifetime = lifetime
         self._starts = AsyncLimiter(8, 40.0 / speed)
         self._appends = AsyncLimiter(20, 15.0 / speed)
         self._stops = AsyncLimiter(8, 40.0 / speed)
@@ -73,7 +82,7 @@ class Streams:
     @property
     def max_age(self) -> float:
         """Seconds after its start at which a stream has to be continued in another one."""
-        return MAX_AGE / max(self._speed, 1.0)
+        return self._lifetime / max(self._speed, 1.0)
 
     def may_start(self) -> bool:
         """Whether a stream can be started now, without waiting."""

@@ -141,7 +141,7 @@ async def test_an_update_waits_out_a_rate_limit(wall):
 async def test_a_card_says_what_is_true_when_its_turn_has_come(wall):
     await wall.show()
     for _ in range(5):  # what progress may take at once
-        await wall.show()
+        await wall.outbox.wait_to_update(progress=True)
     wall.become(incidents=(make_incident(title="Stale when sent"),))
     waiting = asyncio.create_task(wall.show())
     await asyncio.sleep(0)
@@ -153,9 +153,10 @@ async def test_a_card_says_what_is_true_when_its_turn_has_come(wall):
 
 
 async def test_the_end_of_a_case_does_not_wait_behind_progress(wall):
+    wall.restarted(speed=0.05)
     await wall.show()
     for _ in range(5):
-        await wall.show()
+        await wall.outbox.wait_to_update(progress=True)
     waiting = asyncio.create_task(wall.board.show(wall.now, search=False))
     wall_of_another = make_card(replace(wall.card.case, incidents=(resolved(make_incident()),)))
 
@@ -180,10 +181,11 @@ async def test_a_reply_waits_for_one_new_card_at_most(wall, slack):
 
     showing = [asyncio.create_task(wall.board.show(reader(card), search=False)) for card in cards]
     await asyncio.sleep(0)
-    await wall.outbox.post(slack.channel, ts, Page("The pool is full."), "turn:1/0")
-    assert len(await wall.screen()) <= 4
+    said = await wall.outbox.post(slack.channel, ts, Page("The pool is full."), "turn:1/0")
     await asyncio.gather(*showing)
-    assert len(await wall.screen()) == 6
+    posted = await wall.screen()
+    assert len(posted) == 6
+    assert sum(card["ts"] < said for card in posted) <= 4
 
 
 @pytest.mark.parametrize("replies", [0, 1])

@@ -117,6 +117,7 @@ async def room(slack) -> AsyncIterator[tuple[Desk, Briefings]]:
     client = AsyncWebClient(token=slack.world["tokens"]["bot"], base_url=f"{slack.url}/api/")
     app = AsyncApp(client=client)
     listeners.register(app, desk, Membership(client), slack.bot, briefer=CatchingUp(client, briefings))
+    await slack.order("clock", ack_within=60)  # on a busy machine an event is not sent again
     sockets = Sockets(app, slack.world["tokens"]["app"])
     await sockets.open()
     yield desk, briefings

@@ -55,6 +55,7 @@ async def room(slack) -> AsyncIterator[Room]:
     client = AsyncWebClient(token=slack.world["tokens"]["bot"], base_url=f"{slack.url}/api/")
     app = AsyncApp(client=client)
     evidence.register(app, room, Membership(client))
+    await slack.order("clock", ack_within=60, trigger_lives=60)  # as long as a busy machine may take
     sockets = Sockets(app, slack.world["tokens"]["app"])
     await sockets.open()
     yield room

@@ -68,6 +68,7 @@ class Thread:
 @pytest_asyncio.fixture(params=["edit", "native"])
 async def thread(request, slack) -> Thread:
     await slack.order("clock", rate=600)
+    await slack.order("streams", lifetime=36_000)  # a minute: only what a test orders ends a stream
     channel = DM if request.param == "native" else slack.channel
     return Thread(slack, request.param, channel, await slack.say("500 errors?", channel=channel))
 
@@ -116,6 +117,7 @@ async def test_where_slack_refuses_the_buttons_the_answer_is_there_without_them(
 
 async def test_a_stream_that_has_to_be_written_again_asks_all_the_same(slack) -> None:
     await slack.order("clock", rate=600)
+    await slack.order("streams", lifetime=36_000)  # a minute: only what a test orders ends a stream
     thread = Thread(slack, "native", DM, await slack.say("500 errors?", channel=DM))
     reply = thread.begin()
     reply.show(TextDelta("The pool."))

@@ -33,21 +33,22 @@ from sre_bot.slack.streams import Recipient, Streams
 END = RunEnded(Outcome.ANSWERED, "", "", 0.0123, 4.2, 1)
 FOOTER = "_1 tool call · 4 s · $0.01_"
 SPEED = 60.0
+LONG = 90 * SPEED  # of the fast clock: a minute and a half, so that a busy machine makes no stream old
 ADA = "U0ADA00001"
 
 
 class Dm:
     """A direct message with a prompt in it, and a streamed reply below."""
 
-    def __init__(self, slack: Any, ts: str, speed: float = SPEED, channel: str = "D0ADA00001") -> None:
+    def __init__(self, slack: Any, ts: str, lifetime: float = LONG, channel: str = "D0ADA00001") -> None:
         self.slack = slack
         self.ts = ts
         self.channel = channel
         self.posted: list[str] = []
         self.stops: list[tuple[str, str]] = []
         client = AsyncWebClient(token=slack.world["tokens"]["bot"], base_url=f"{slack.url}/api/", retry_handlers=[])
-        self.outbox = Outbox(client, speed)
-        self.streams = Streams(client, self.outbox, slack.bot, speed)
+        self.outbox = Outbox(client, SPEED)
+        self.streams = Streams(client, self.outbox, slack.bot, SPEED, lifetime)
         self.files = Files(client, self.outbox)
         self.reply = self.begin()
 
@@ -85,8 +86,8 @@ class Dm:
 
 @pytest_asyncio.fixture
 async def dm(slack) -> AsyncIterator[Dm]:
-    # The limits' clock runs faster than the bot's by far, so that only what a test orders goes wrong.
     await slack.order("clock", rate=SPEED)
+    await slack.order("streams", lifetime=LONG)
     dm = Dm(slack, await slack.say("500 errors?", channel="D0ADA00001"))
     yield dm
     assert dm.streams.live == 0
@@ -139,7 +140,7 @@ FAILURES = [
 
 @pytest.mark.parametrize(("method", "kind", "read_back"), FAILURES)
 async def test_a_failed_call_leaves_one_message_with_the_whole_text(dm, slack, method, kind, read_back):
-    await slack.order("streams", read_back=read_back)
+    await slack.order("streams", read_back=read_back, lifetime=LONG)
     await slack.order("faults", method=method, kind=kind, count=2)
     dm.reply.show(TextDelta("Half "))
     if method == "chat.appendStream":
@@ -179,7 +180,10 @@ async def test_a_reply_does_not_wait_for_a_start(dm, slack):
     assert "At once." in message["markdown"]
 
 
-async def test_a_stream_that_grows_old_goes_on_in_another_with_what_still_runs(dm):
+async def test_a_stream_that_grows_old_goes_on_in_another_with_what_still_runs(slack):
+    await slack.order("clock", rate=SPEED)
+    await slack.order("streams", lifetime=LONG)
+    dm = Dm(slack, await slack.say("500 errors?", channel="D0ADA00001"), lifetime=2 * SPEED)
     dm.reply.show(TextDelta("It began here.\n\n"))
     dm.reply.show(ToolStarted("a", "get_logs", "Reading the logs"))
     await dm.until_shown("in_progress: Reading the logs")
@@ -201,7 +205,7 @@ async def test_a_stream_that_slack_ended_is_rescued(dm, slack):
     dm.reply.show(TextDelta("During. "))
     while not [call for call in await dm.calls("chat.appendStream") if call.get("error")]:
         pass
-    await slack.order("streams")
+    await slack.order("streams", lifetime=LONG)
     messages = await dm.tell(TextDelta("After."), END)
     together = "".join(message["markdown"] for message in messages)
     assert squeeze(together) == squeeze(f"Before. During. After. {FOOTER}")
@@ -209,7 +213,7 @@ async def test_a_stream_that_slack_ended_is_rescued(dm, slack):
 
 @pytest.mark.parametrize("cap", [10_600, 3_000])
 async def test_long_text_goes_on_in_another_message_and_code_is_closed_and_opened_again(dm, slack, cap):
-    await slack.order("streams", most_bytes=cap)
+    await slack.order("streams", most_bytes=cap, lifetime=LONG)
     lines = [f"line {number:03d} = {'x' * 40}" for number in range(300)]
     text = "Before.\n\n```python\n" + "\n".join(lines) + "\n```\n\nAfter."
     for start in range(0, len(text), 700):
@@ -263,7 +267,7 @@ HOSTILE = "Paging <!channel> <@U0GRACE001> @here <!subteam^S0ONCALL001> ![x](htt
 
 @pytest.mark.parametrize("size", [1, 3, 7])
 async def test_mentions_written_by_the_model_reach_nobody_however_they_are_cut(dm, slack, size):
-    await slack.order("streams", most_bytes=10_600)
+    await slack.order("streams", most_bytes=10_600, lifetime=LONG)
     dm.reply.show(ToolStarted("a", "get_logs", "Reading <!channel> @here"))
     for start in range(0, len(HOSTILE), size):
         dm.reply.show(TextDelta(HOSTILE[start : start + size]))

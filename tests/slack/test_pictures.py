@@ -83,7 +83,7 @@ async def test_a_refused_file_is_a_line_of_the_reply_which_says_what_to_do(threa
 
 
 async def test_the_end_of_the_text_does_not_wait_for_a_slow_file_and_the_reply_does(thread, slack):
-    await slack.order("faults", method=SHARE, kind="slow", delay=3)
+    await slack.order("faults", method=SHARE, kind="slow", delay=8)
     for event in (TextDelta("It rises."), picture(), END):
         thread.reply.show(event)
     while "1 tool call" not in str(messages := await slack.replies(thread.ts)):

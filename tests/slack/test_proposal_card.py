@@ -192,6 +192,7 @@ async def decisions(slack) -> AsyncIterator[Decisions]:
     door = Membership(client)
     listeners.register(app, decisions, door, slack.bot, decisions)
     proposal.register(app, decisions, door)
+    await slack.order("clock", ack_within=60)  # on a busy machine an event is not sent again
     sockets = Sockets(app, slack.world["tokens"]["app"])
     await sockets.open()
     yield decisions
