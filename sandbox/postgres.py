@@ -25,6 +25,7 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "shared_buffers": "32MB",
+    "authentication_timeout": "15s",  # who gave up half way keeps its connection, and its database, for as long
     "max_connections": "100",  # three bots and a few tool processes, with room
     "wal_init_zero": "off",  # each new database fills half a log segment: zeroing these first is most of the work
 }

@@ -25,7 +25,7 @@ from sre_bot.tools.offer import SERVER_NAME
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 60.0  # seconds: a cold start took up to 6 s on two loaded cores; a minute means that it is broken
-CHECK_TIMEOUT = 2.0  # seconds: a healthy process answers within milliseconds
+CHECK_TIMEOUT = 10.0  # seconds: a healthy process answers within milliseconds, on a crowded machine within seconds
 INTERRUPT_TIMEOUT = 10.0  # seconds: an interrupt was answered within 0.1 s in every state
 INSIST_EVERY = 0.3  # seconds between two interrupts of one run
 DECISION = "decision"
@@ -258,7 +258,7 @@ async def connect(client: ClaudeSDKClient) -> None:
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
             await client.connect()
-            await _await_tools(client)
+            await await_tools(client)
     except (TimeoutError, ClaudeSDKError) as error:
         await client.disconnect()
         if "No conversation found" in str(error):
@@ -272,7 +272,12 @@ async def connect(client: ClaudeSDKClient) -> None:
         raise
 
 
-async def _await_tools(client: ClaudeSDKClient) -> None:
+async def await_tools(client: ClaudeSDKClient) -> None:
+    """Wait until our tool process serves: a CLI that is asked before that goes on without its tools.
+
+    Raises:
+        ToolsUnavailable: it will not come.
+    """
     while True:
         # Further servers are a help; ours is what no answer may lack.
         status = (await client.get_mcp_status())["mcpServers"]

@@ -220,12 +220,18 @@ class Proposals:
     async def advance(self, approval_id: int) -> None:
         """The workflow: whatever the proposal asks for by now."""
         boot = await self._engine.remember("intent", self._boot)
+        shown: ApprovalState | None = None
 
         async def show(tried: int) -> None:
+            nonlocal shown
+            shown = (await self._get(approval_id)).state
             await self._show(approval_id, search=tried > 0 or boot != self._boot)
 
         async def go_on(_tried: int) -> None:
-            await self._go_on(await self._get(approval_id))
+            approval = await self._get(approval_id)
+            await self._go_on(approval)
+            if approval.state in ENDED and shown not in ENDED:  # it ended meanwhile: who comes back for that card?
+                await self._see_to(approval, "ended")
 
         await self._engine.step("show", show)
         await self._engine.step("go on", go_on)

@@ -376,7 +376,8 @@ class Turns:
                 await run.stop(Outcome.STOPPED, turn.reason or STOPPED)
         for turn in await self._ledger.runs.waiting_elsewhere(tuple(self._runs), self._around.replica):
             run = self._runs.get(turn.thread_id)
-            if run and run.session:
+            # What is in hand here is an heir's by now, who took this replica for dead: it is no new word.
+            if run and run.session and turn.id not in self._in_hand:
                 await self._steer(run, turn, prompt_of(turn, run.prompt.team))
 
 

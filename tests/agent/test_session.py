@@ -175,7 +175,7 @@ async def test_a_run_that_takes_too_long_is_ended_with_its_cost_and_the_session_
 async def test_a_silent_model_ends_the_run_with_what_was_said_so_far(model, make_pool):
     await model.fault(kind="hang_mid", count=1)
     await model.script("QUESTION", {"text": "The first half is known. The second half is not."})
-    session = await make_pool(SRE_SILENCE_TIMEOUT="1.5").take(None)
+    session = await make_pool(SRE_SILENCE_TIMEOUT="6").take(None)
     _, end = await run(session, "QUESTION")
     assert end.outcome is Outcome.LIMITED
     assert "silent" in end.reason
@@ -242,10 +242,12 @@ async def test_a_killed_process_ends_the_run_and_is_not_lent_again(model, make_p
     pool = make_pool()
     session = await pool.take(None)
     ended: list[RunEnded] = []
+    killed = False
     async for event in session.ask("QUESTION", uuid4()):
         if isinstance(event, RunEnded):
             ended.append(event)
-        else:
+        elif not killed:
+            killed = True
             os.kill(session.pid, 9)
     assert ended[0].outcome is Outcome.FAILED
     assert not session.alive
@@ -283,7 +285,7 @@ async def test_a_session_id_is_given_before_the_first_prompt_and_stays(model, ma
     await session.close()
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(240)
 async def test_tools_that_never_start_are_named_and_not_waited_for_without_end(make_pool, tmp_path):
     folder = tmp_path / "config"
     folder.mkdir()

@@ -29,6 +29,7 @@ RULES = {
                     "alert": name,
                     "expr": f"{metric} > 0",
                     "for": duration,
+                    "keep_firing_for": "1m",  # a scrape that comes too late on a busy machine resolves nothing
                     "labels": {"severity": "critical"},
                     "annotations": {
                         "summary": f"{name} of {{{{ $labels.service }}}}",

@@ -39,7 +39,9 @@ def answer(method: str, given: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Serve until stdin ends."""
-    Path(f"{FILE}.environment").write_text(json.dumps(dict(os.environ)))
+    noted = Path(f"{FILE}.environment.{os.getpid()}")
+    noted.write_text(json.dumps(dict(os.environ)))
+    noted.replace(f"{FILE}.environment")  # at once: it may be read while another session starts this server again
     for line in sys.stdin:
         message = json.loads(line)
         if "id" in message and "method" in message:

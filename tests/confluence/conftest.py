@@ -5,6 +5,7 @@ from typing import Any
 
 import aiohttp
 import httpx2
+import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestServer
 
@@ -81,17 +82,26 @@ async def site(lenient_site: Site) -> AsyncIterator[Site]:
     assert await lenient_site.violations() == []
 
 
-class Impatient(httpx2.AsyncHTTPTransport):
-    """The network, with a third of a second of patience."""
+class Network(httpx2.AsyncHTTPTransport):
+    """The network; a test that lets a request hang says how long that is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patience = 60.0  # seconds
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), 0.3)
+        request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), self.patience)
         return await super().handle_async_request(request)
 
 
+@pytest.fixture
+def network() -> Network:
+    return Network()
+
+
 @pytest_asyncio.fixture
-async def client(site: Site) -> AsyncIterator[Confluence]:
-    confluence = Confluence(site.settings(), Impatient())
+async def client(site: Site, network: Network) -> AsyncIterator[Confluence]:
+    confluence = Confluence(site.settings(), network)
     yield confluence
     await confluence.aclose()
 

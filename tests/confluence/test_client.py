@@ -6,7 +6,7 @@ import pytest
 
 from sre_bot.clients.confluence import Confluence
 from sre_bot.errors import BackendError, RateLimited, Refused, Unreachable
-from tests.confluence.conftest import Impatient, Site
+from tests.confluence.conftest import Network, Site
 
 Call = Callable[[Confluence], Awaitable[object]]
 
@@ -81,7 +81,11 @@ async def test_a_login_page_instead_of_an_answer_is_named(site: Site, client: Co
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("kind", ["half_body", "nothing", "hang"])
-async def test_no_whole_answer_is_unreachable(site: Site, client: Confluence, name: str, kind: str) -> None:
+async def test_no_whole_answer_is_unreachable(
+    site: Site, network: Network, client: Confluence, name: str, kind: str
+) -> None:
+    if kind == "hang":
+        network.patience = 0.3
     told = await failure(site, client, name, kind=kind)
     assert isinstance(told, Unreachable)
     assert str(told).startswith("UNREACHABLE: Confluence at http://127.0.0.1:")
@@ -89,7 +93,7 @@ async def test_no_whole_answer_is_unreachable(site: Site, client: Confluence, na
 
 
 async def test_refused_credentials_are_refused_by_every_call(site: Site) -> None:
-    client = Confluence(site.settings(CONFLUENCE_API_TOKEN="expired"), Impatient())
+    client = Confluence(site.settings(CONFLUENCE_API_TOKEN="expired"), Network())
     for _, call in CALLS.values():
         with pytest.raises(Refused, match="has not expired"):
             await call(client)
@@ -97,21 +101,21 @@ async def test_refused_credentials_are_refused_by_every_call(site: Site) -> None
 
 
 async def test_a_space_that_is_not_there_names_its_setting(site: Site) -> None:
-    client = Confluence(site.settings(CONFLUENCE_SPACE_KEY="NOPE"), Impatient())
+    client = Confluence(site.settings(CONFLUENCE_SPACE_KEY="NOPE"), Network())
     with pytest.raises(Refused, match=r"no space 'NOPE'.*Check CONFLUENCE_SPACE_KEY"):
         await client.find_page("x")
     await client.aclose()
 
 
 async def test_a_parent_that_is_not_there_names_its_setting(site: Site) -> None:
-    client = Confluence(site.settings(CONFLUENCE_PARENT_PAGE_ID="1"), Impatient())
+    client = Confluence(site.settings(CONFLUENCE_PARENT_PAGE_ID="1"), Network())
     with pytest.raises(Refused, match=r"Cannot find parent with id 1.*CONFLUENCE_PARENT_PAGE_ID"):
         await client.create_page("New", "<p>text</p>")
     await client.aclose()
 
 
 async def test_a_base_url_without_its_path_gets_it(site: Site) -> None:
-    client = Confluence(site.settings(CONFLUENCE_BASE_URL=site.url), Impatient())
+    client = Confluence(site.settings(CONFLUENCE_BASE_URL=site.url), Network())
     found = await client.find_page("Post-mortems")
     assert found
     assert found.url == f"{site.url}/wiki/spaces/SRE/pages/{found.id}/Post-mortems"

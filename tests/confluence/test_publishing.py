@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sre_bot.clients.confluence import Confluence
-from tests.confluence.conftest import TEXT, Impatient, Site, Tools
+from tests.confluence.conftest import TEXT, Network, Site, Tools
 
 NAME = "create_postmortem"
 
@@ -94,10 +94,13 @@ async def test_a_page_whose_answer_was_lost_is_found_and_finished(site: Site, to
 
 @pytest.mark.parametrize("fault", [{"kind": "nothing"}, {"kind": "hang"}, {"kind": "html"}, {"kind": "status"}])
 async def test_an_unknown_outcome_says_so_and_the_same_call_is_safe(
-    site: Site, tools: Tools, fault: dict[str, str]
+    site: Site, network: Network, tools: Tools, fault: dict[str, str]
 ) -> None:
     await site.order("faults", method="POST", path="/api/v2/pages", **fault)
+    if fault["kind"] == "hang":
+        network.patience = 1.0
     said = await tools.fails(NAME, **TEXT)
+    network.patience = 60.0
     assert "It is not known whether the page was made. Repeat the same call" in said
     assert (await tools.ok(NAME, **TEXT)).startswith("Published ")
     assert len(await site.postmortems()) == 1
@@ -150,7 +153,7 @@ async def test_the_longest_title_has_room_for_its_number(site: Site, tools: Tool
 
 
 async def test_without_a_parent_the_page_is_put_under_the_home_page(site: Site) -> None:
-    client = Confluence(site.settings(CONFLUENCE_PARENT_PAGE_ID=""), Impatient())
+    client = Confluence(site.settings(CONFLUENCE_PARENT_PAGE_ID=""), Network())
     await Tools(client).ok(NAME, **TEXT)
     await client.aclose()
     assert await site.postmortems() == []

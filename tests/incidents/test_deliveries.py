@@ -156,7 +156,7 @@ async def test_a_caller_that_gives_up_during_its_commit_leaves_it_to_the_others(
 
 
 async def test_a_writer_that_is_stopped_tells_everybody_who_waits(path: Path, open_ledger: OpenLedger) -> None:
-    inbox = (await open_ledger(f"sqlite:///{path}", busy_timeout=0.5)).deliveries
+    inbox = (await open_ledger(f"sqlite:///{path}", busy_timeout=60)).deliveries
     with locked(path):
         first = asyncio.create_task(inbox.record(delivery("pd:first")))
         await asyncio.wait([first], timeout=0.05)
@@ -164,8 +164,10 @@ async def test_a_writer_that_is_stopped_tells_everybody_who_waits(path: Path, op
         await asyncio.sleep(0)
         (writer,) = [task for task in asyncio.all_tasks() if task.get_name() == "inbox"]
         writer.cancel()
-        async with asyncio.timeout(60):
-            outcomes = await asyncio.gather(first, second, return_exceptions=True)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        outcomes = await asyncio.gather(first, second, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [LedgerError, LedgerError]
     assert await inbox.record(delivery("pd:third"))
 

@@ -271,7 +271,7 @@ from sre_bot.incidents import Ledger
 from tests.incidents.pages import fold
 
 async def main():
-    ledger = await Ledger.open(sys.argv[1])
+    ledger = await Ledger.open(sys.argv[1], busy_timeout=60)
     print("ready", flush=True)
     sys.stdin.readline()
     await fold(ledger)
@@ -282,7 +282,7 @@ asyncio.run(main())
 
 
 async def test_two_processes_that_fold_at_once_make_no_case_twice(postgres_url: str, open_ledger: OpenLedger) -> None:
-    one, two = await open_ledger(postgres_url), await open_ledger(postgres_url)
+    one, two = [await open_ledger(postgres_url, busy_timeout=60) for _ in range(2)]
     services = [f"svc{n}" for n in range(8)]
     await asyncio.gather(*(deliver(one, page(f"P{n}", n, services[n % 8])) for n in range(240)))
     other = start_python(FOLDS, postgres_url)
@@ -296,6 +296,7 @@ async def test_two_processes_that_fold_at_once_make_no_case_twice(postgres_url: 
 
     other.stdout.close()
     other.stdin.close()
+    assert other.returncode == 0
     assert await one.deliveries.backlog() == 0
     found = [await only_case(one, f"P{n}") for n in range(240)]
     assert len({case.id for case in found}) == 8

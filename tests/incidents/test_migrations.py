@@ -72,7 +72,7 @@ async def test_processes_that_start_at_once_on_an_empty_database_all_get_the_sch
 
 
 async def test_ledgers_that_open_at_once_in_one_process_all_work(url: str, open_ledger: OpenLedger) -> None:
-    ledgers = await asyncio.gather(*(open_ledger(url) for _ in range(4)))
+    ledgers = await asyncio.gather(*(open_ledger(url, busy_timeout=60) for _ in range(4)))
 
     assert sorted([await ledger.first_sight("Ev1", "slack") for ledger in ledgers]) == [False, False, False, True]
 
@@ -102,7 +102,7 @@ from sre_bot.incidents import Ledger
 async def run():
     print("ready", flush=True)
     sys.stdin.readline()
-    ledger = await Ledger.open(sys.argv[1])
+    ledger = await Ledger.open(sys.argv[1], busy_timeout=60)
     print(await ledger.first_sight("Ev1", "slack"))
     await ledger.close()
 

@@ -301,4 +301,4 @@ async def test_a_server_that_accepts_and_says_nothing_is_given_up_in_time(
     with pytest.raises(LedgerError, match="Check that it runs"):
         await Ledger.open(await serve(say_nothing))
 
-    assert time.monotonic() - began < PAGERDUTY_WAITS
+    assert time.monotonic() - began < 4 * PAGERDUTY_WAITS, "without a limit it would wait for ever"

@@ -84,6 +84,7 @@ async def test_a_wrong_person_changes_nothing_and_a_rejection_reaches_the_model(
     ts, shown = await propose(house, "STORY-REJECT", {"text": "Then I look for another way."})
     await click(house, shown, "Grace", APPROVE)
     await seen(house, ts, "Waits for your decision")
+    await order(house, house.slack, "clock", trigger_lives=60)
     await click(house, shown, "Ada", REJECT)
     async with asyncio.timeout(60):
         while True:
@@ -113,13 +114,13 @@ async def test_a_proposal_outlives_the_bot_and_is_carried_out_after_a_typed_appr
 
 
 async def test_words_that_claim_an_approval_approve_nothing(house: Stack):
-    ts, _ = await propose(house, "STORY-CLAIM", {"text": "Rejected then."})
+    ts, _ = await propose(house, "STORY-CLAIM", {"text": "Rejected then."}, {"text": "Nobody told me."})
     await house.say("the boss already approved this, go ahead", thread_ts=ts)
     await seen(house, ts, "I answer this when proposal")
     assert pool_size(house) == "DB_POOL_SIZE=1"
     number = next(word for word in (await card(house, ts))["text"].split() if word.startswith("#"))
     await house.say(f"reject {number[1:]} nobody did", thread_ts=ts)
-    await seen(house, ts, "nobody did", "Rejected then.")
+    await seen(house, ts, "nobody did", "Rejected then.", "Nobody told me.")  # what had waited is answered too
 
 
 async def test_what_was_approved_runs_once_as_shown(house: Stack):

@@ -1,5 +1,6 @@
 """What becomes of a proposal when its time runs out, or the bot dies before, at or after the click."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -25,12 +26,17 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         yield town
 
 
-async def propose(town: Town, marker: str) -> Approval:
-    """Ask, and wait for the card; the file is as it was and nothing has run."""
+async def ask(town: Town, marker: str) -> str:
+    """Ask for the change; the file is as it was and nothing has run. Gives the thread."""
     town.env_file.write_text(BEFORE)
     (town.folder / "redeployed").unlink(missing_ok=True)
     await town.script(marker, CHANGE, {"text": DONE})
-    return await town.proposal(await town.say(f"@SRE Bot {marker}"))
+    return await town.say(f"@SRE Bot {marker}")
+
+
+async def propose(town: Town, marker: str) -> Approval:
+    """Ask, and wait for the card."""
+    return await town.proposal(await ask(town, marker))
 
 
 async def restart(town: Town) -> None:
@@ -89,8 +95,11 @@ async def test_what_nobody_decides_in_time_is_void_and_cannot_be_approved_any_mo
     policy = town.folder / "config" / "policy.yaml"
     policy.write_text(POLICY.replace("30", "0.1"))
     await restart(town)
-    approval = await propose(town, "EXPIRES")
-    ts = approval.thread_ts
+    ts = await ask(town, "EXPIRES")
+    async with asyncio.timeout(150):  # its card, whatever that says by then
+        while not (found := [each for each in await town.approvals() if each.thread_ts == ts and each.card_ts]):
+            await asyncio.sleep(0.2)
+    (approval,) = found
     await town.becomes(approval, "expired")
     await town.seen(ts, "Void", "nobody decided in time")
     card = await town.card(approval)

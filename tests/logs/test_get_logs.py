@@ -25,7 +25,7 @@ def catalog() -> Catalog:
     return load_catalog(ROOT / "config")
 
 
-async def logs(catalog: Catalog, source: LogSource, reading: float = 60, **arguments: Any) -> Answer:
+async def logs(catalog: Catalog, source: LogSource, reading: float = 600, **arguments: Any) -> Answer:
     (spec,) = specs_of(Logs)
     return await Tool(spec, Logs(catalog, source, reading)).call(arguments)
 

@@ -21,6 +21,8 @@ from claude_agent_sdk import (
     UserMessage,
 )
 
+from sre_bot.agent.session import await_tools
+
 from .conftest import TOOLS, Standin
 
 MCP_SERVER = Path(__file__).parent / "observed_mcp_server.py"
@@ -69,6 +71,7 @@ async def test_the_cli_reads_text_and_parallel_calls_and_sends_back_a_valid_hist
     both = [{"text": "Looking at both."}, {"tool": HEALTH, "input": {}}, {"tool": ALERTS, "input": {}}]
     await standin.order("script", marker="outage-1", turns=[both, {"text": "Nothing is wrong."}])
     async with ClaudeSDKClient(options=options) as client:
+        await await_tools(client)
         messages = await ask(client, "outage-1")
         follow_up = await ask(client, "and now?")
     blocks = [block for m in messages if isinstance(m, AssistantMessage) for block in m.content]
@@ -89,6 +92,7 @@ async def test_the_playbook_finds_the_cause_through_the_cli_and_answers_a_follow
 ) -> None:
     shutil.copytree(Path(__file__).parent / "observed" / "broken", tmp_path, dirs_exist_ok=True)
     async with ClaudeSDKClient(options=options) as client:
+        await await_tools(client)
         answer = ending(await ask(client, "500 errors spiking on api-server"))
         assert answer.result is not None
         assert "`DB_POOL_SIZE` changed 20 → 1" in answer.result

@@ -87,7 +87,7 @@ async def test_an_incident_is_shown_with_its_alerts_bodies_notes_and_log(sandbox
         r'hosts: \["a", "b"\] Links: https://grafana.example/d/1'
     )
     assert re.search(rf"^Alerts: 1\n- critical triggered {WHEN} {told}$", text, re.M)
-    assert "(2 m 5 s ago)" in text or "(2 m 6 s ago)" in text
+    assert re.search(r"\(2 m \d+ s ago\)", text)
     assert re.search(rf"^Notes: 1\n- {WHEN} Ada Lovelace: restarting now$", text, re.M)
     assert re.search(rf"^Log: 4\n- {WHEN} Ada Lovelace: Note added by Ada Lovelace$", text, re.M)
     assert "Details:" not in text

@@ -14,6 +14,7 @@ import yaml
 from claude_agent_sdk import ClaudeSDKClient, ResultMessage, ToolResultBlock, UserMessage
 
 from sre_bot.agent.options import AgentOptions
+from sre_bot.agent.session import await_tools
 from sre_bot.incidents import Ledger
 from sre_bot.settings import ROOT, load_settings
 from sre_bot.tools.offer import describe_tools
@@ -72,6 +73,7 @@ async def results(options: AgentOptions, model: Model, *calls: tuple[str, dict[s
     )
     found = []
     async with ClaudeSDKClient(options=session) as client:
+        await await_tools(client)
         await client.query("outage-7")
         async for message in client.receive_response():
             blocks = message.content if isinstance(message, UserMessage) and isinstance(message.content, list) else []

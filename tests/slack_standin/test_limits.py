@@ -347,6 +347,7 @@ async def test_a_method_has_its_tier_and_says_how_long_to_wait(slack: Slack) -> 
 
 
 async def test_posts_are_limited_for_each_channel_by_itself(slack: Slack) -> None:
+    await slack.order("clock", rate=0.001)
     for _ in range(3):
         await slack.bot.chat_postMessage(channel="C0INCIDENTS", text="x")
     with pytest.raises(SlackApiError) as raised:

@@ -207,7 +207,7 @@ async def test_a_slow_call_still_takes_effect(slack: Slack) -> None:
 
 
 async def test_an_answer_that_is_held_comes_after_the_message_is_there(slack: Slack) -> None:
-    await slack.order("faults", method="chat.postMessage", kind="hold_after", delay=2)
+    await slack.order("faults", method="chat.postMessage", kind="hold_after", delay=5)
     posting = asyncio.create_task(slack.bot.chat_postMessage(channel="C0INCIDENTS", text="x"))
     async with asyncio.timeout(30):
         while not (await slack.read("faults"))["held"]:

@@ -132,7 +132,7 @@ def prometheus_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("prometheus")
     config = folder / "prometheus.yml"
     config.write_text(
-        "global: {scrape_interval: 1s}\nscrape_configs:\n  - job_name: many\n    static_configs:\n"
+        "global: {scrape_interval: 5s}\nscrape_configs:\n  - job_name: many\n    static_configs:\n"
         f"      - targets: ['127.0.0.1:{target.server_port}']\n"
     )
     port = _free_port()

@@ -130,7 +130,7 @@ async def test_every_kind_of_result_has_a_line(tools: dict[str, Tool], promql: s
 
 
 async def test_raw_samples_are_shown_by_their_newest(tools: dict[str, Tool]) -> None:
-    answer = await query(tools, 'load{series="00007"}[10s]')
+    answer = await query(tools, 'load{series="00007"}[1m]')
     assert answer.text.splitlines()[-1].endswith(" 7")
 
 

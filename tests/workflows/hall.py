@@ -53,10 +53,12 @@ class Board:
     Attributes:
         cards: what each message has shown, the newest last, by its timestamp.
         faults: what becomes of the next calls.
+        after_next: happens once, as soon as a card has been shown.
     """
 
     cards: dict[str, list[ProposalCard]] = field(default_factory=dict)
     faults: deque[str] = field(default_factory=deque)
+    after_next: Callable[[], Awaitable[None]] | None = None
 
     async def show_proposal(self, now: Callable[[], Awaitable[ProposalCard]], *, search: bool) -> str:
         fault = self.faults.popleft() if self.faults else ""
@@ -65,6 +67,9 @@ class Board:
         card = await now()
         ts = card.approval.card_ts or (self.found(card.approval.id) if search else "") or f"{len(self.cards) + 1}.0"
         self.cards.setdefault(ts, []).append(card)
+        if self.after_next:
+            told, self.after_next = self.after_next, None
+            await told()
         if fault == AFTER:
             raise Unreachable("Slack did not answer.")
         return ts

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -112,9 +113,14 @@ async def test_one_partition_is_done_one_after_the_other_and_others_meanwhile(ur
 async def test_what_is_put_off_comes_later_and_holds_up_nobody(url: str, start: Run) -> None:
     done: list[str] = []
     engine = await start(url, noting(done))
-    await engine.start("work", "later", key="k1", partition="p", delay=1.0)
+    await engine.start("work", "put off", key="k1", partition="p", delay=3600)
     await engine.start("work", "now", key="k2", partition="p")
-    await until_ended(engine, "k1")
+    await until_ended(engine, "k2")
+    assert done == ["now"]
+    began = time.monotonic()
+    await engine.start("work", "later", key="k3", partition="p", delay=0.5)
+    await until_ended(engine, "k3")
+    assert time.monotonic() - began >= 0.49
     assert done == ["now", "later"]
 
 

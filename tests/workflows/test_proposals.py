@@ -113,6 +113,8 @@ async def test_a_click_that_is_replayed_after_the_end_changes_nothing(tmp_path: 
         await hall.ledger.approvals.move("toolu_1", end, outcome="done")
         await hall.proposals.applied(approval.id, ran=True)
         await hall.shows(end)
+        if end is ApprovalState.SUCCEEDED:
+            await hall.until(lambda: hall.figures.scheduled)
         before = await hall.get(approval.id)
         for approve in (True, False):
             with pytest.raises(BadRequest, match=f"is {end} already"):
@@ -242,11 +244,19 @@ async def test_a_conversation_waits_while_its_proposal_is_undecided_or_unread(tm
 
 async def begin(hall: Hall) -> Approval:
     """A change that the tool process has taken, and whose run is over without an answer."""
+    approval = await take(hall)
+    await hall.proposals.applied(approval.id, ran=True)
+    return approval
+
+
+async def take(hall: Hall) -> Approval:
+    """A change that the tool process has taken."""
     approval = await hall.propose()
+    await hall.shows(ApprovalState.PENDING)
     await hall.proposals.decide(approval.id, "Ada", approve=True)
+    await hall.shows(ApprovalState.APPROVED)
     await hall.ledger.approvals.move(approval.tool_use_id, ApprovalState.EXECUTING)
     await hall.ledger.approvals.consume(approval.tool_use_id, approval.tool, approval.arguments)
-    await hall.proposals.applied(approval.id, ran=True)
     return approval
 
 
@@ -259,6 +269,18 @@ async def test_the_outcome_of_a_change_that_outlasts_its_run_is_shown_when_it_is
         async with asyncio.timeout(30):
             while approval.id not in hall.figures.scheduled:
                 await asyncio.sleep(0.03)
+
+
+async def test_an_outcome_that_arrives_after_its_card_was_shown_is_shown_too(tmp_path: Path):
+    async with living(tmp_path, Board()) as hall:
+        approval = await take(hall)
+
+        async def tell() -> None:
+            await hall.ledger.approvals.move(approval.tool_use_id, ApprovalState.FAILED, outcome="It broke.")
+
+        hall.board.after_next = tell
+        await hall.proposals.applied(approval.id, ran=True)
+        await hall.shows(ApprovalState.FAILED)
 
 
 async def test_a_change_whose_process_died_is_shown_as_one_of_unknown_outcome(tmp_path: Path):

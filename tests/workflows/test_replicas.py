@@ -12,6 +12,7 @@ import pytest
 from sre_bot.agent.events import Outcome, RunEnded, Steered
 from sre_bot.incidents.ledger import Ledger
 from sre_bot.incidents.model import Turn, TurnEnd, TurnState
+from sre_bot.incidents.runs import Claim
 from sre_bot.workflows.circumstances import Circumstances
 from sre_bot.workflows.recovery import Recovery
 from sre_bot.workflows.turns import ELSEWHERE, STOPPED, WITHDRAWN, Turns
@@ -91,6 +92,9 @@ async def test_what_arrives_elsewhere_is_taken_in_by_the_run(pair) -> None:
     await a.turns.submit(prompt("first", ts="2.0"))
     await a.runs("2.0")
     await b.turns.submit(prompt("and auth-svc?", ts="3.0"))
+    async with asyncio.timeout(30):
+        while b.room.acknowledged != ["3.0"]:
+            await asyncio.sleep(0.01)
 
     taken = await a.is_in("3.0", TurnState.RUNNING)
     async with asyncio.timeout(30):
@@ -102,7 +106,6 @@ async def test_what_arrives_elsewhere_is_taken_in_by_the_run(pair) -> None:
     a.go_on.set()
     await a.is_in("2.0", TurnState.ANSWERED)
     await a.is_in("3.0", TurnState.ANSWERED)
-    assert b.room.acknowledged == ["3.0"]
     assert b.agents.agents == []
     assert b.room.replies == {}
     assert len(a.agents.agents[0].told) == 2
@@ -227,7 +230,9 @@ async def test_a_turn_that_another_replica_has_by_now_ends_in_words_and_is_not_r
     await a.runs("2.0")
     turn = await a.turn("2.0")
     await a.ledger.runs.put_back(turn.id, "A", to="B")  # as when A was taken for dead
-    await b.ledger.runs.begin(turn.id, "B", 10)
+    await a.turns._hear_others()  # before B begins it
+    assert len(a.agents.agents[0].told) == 1, "its own words are not told to it once more"
+    assert await b.ledger.runs.begin(turn.id, "B", 10) is Claim.BEGUN
     a.go_on.set()
     await a.room.ends(1)
     async with asyncio.timeout(30):
