@@ -111,6 +111,7 @@ class Engine:
             LedgerError: the database cannot be used.
         """
         self._outside = contextvars.copy_context()
+        logging.getLogger("dbos").removeFilter(_at_the_end)
         database = await self._database()
         config = DBOSConfig(
             name="sre-bot",
@@ -193,7 +194,7 @@ class Engine:
                     if tried >= TRIES or refusals >= REFUSALS:
                         return f"{name} is given up: {error}"
                     log.warning("%s of %s: %s Trying again.", name, DBOS.workflow_id, error)
-                    await asyncio.sleep(self._wait(tried, error))
+                    await self._outside_of_workflow(asyncio.sleep(self._wait(tried, error)))
                 else:
                     return ""
 
@@ -207,7 +208,13 @@ class Engine:
         return max(min(self._pause * 2.0 ** min(tried - 1, 10), PATIENCE), asked or 0.0)
 
     async def _outside_of_workflow(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it outside of the workflow's context: what it sets going, such as a run, is none of its children."""
+        """Do it outside of the workflow's context: what it sets going, such as a run, is none of its children.
+
+        It ends with this engine: DBOS would let it go on, or begin, beside a ledger that is closed.
+        """
+        if not self._started:
+            work.close()
+            raise asyncio.CancelledError
         task = asyncio.create_task(work, context=self._outside.copy())
         self._steps.add(task)
         task.add_done_callback(self._steps.discard)
@@ -258,10 +265,11 @@ class Engine:
 
     async def close(self) -> None:
         """Stop working; what is under way goes on in the next process."""
+        logging.getLogger("dbos").addFilter(_at_the_end)
+        started, self._started = self._started, False
         for step in tuple(self._steps):
-            step.cancel()  # DBOS would let it go on, beside a ledger that is closed
-        if self._started:
-            self._started = False
+            step.cancel()
+        if started:
             await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
             # DBOS has put its own in this place, which takes nothing any more; others still have work for threads.
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
@@ -286,6 +294,11 @@ class Engine:
                 "or a PostgreSQL database, which several bots can share."
             ) from error
         return f"sqlite:///{path}"
+
+
+def _at_the_end(record: logging.LogRecord) -> bool:
+    """Lets no traceback through: a workflow that the end cuts off fails in DBOS' own parts, and goes on afterwards."""
+    return not record.exc_info
 
 
 def _what(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """What was started in the engine is done, although its process dies in the middle; on both databases."""
 
 import asyncio
+import logging
 import os
 import sys
 import time
@@ -122,6 +123,72 @@ async def test_what_is_put_off_comes_later_and_holds_up_nobody(url: str, start: 
     await until_ended(engine, "k3")
     assert time.monotonic() - began >= 0.49
     assert done == ["now", "later"]
+
+
+async def test_what_is_tried_again_and_again_ends_with_the_engine(url: str, start: Run) -> None:
+    tries: list[int] = []
+
+    def define(engine: Engine) -> Body:
+        async def body() -> None:
+            async def fail(tried: int) -> None:
+                tries.append(tried)
+                raise LedgerError("the database is away")
+
+            await engine.step("fail", fail)
+
+        return body
+
+    engine = await start(url, define)
+    await engine.start("work", key="k", partition="p")
+    await until(lambda: len(tries) > 1)
+    await engine.close()
+    before = len(tries)
+    await asyncio.sleep(QUICK * 2.0 ** (before + 1))  # longer than the pause before the next
+    assert len(tries) == before, "beside a ledger that is closed"
+
+
+class Lines(logging.Handler):
+    """What a logger lets through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+async def test_what_the_end_cuts_off_between_two_steps_goes_on_in_the_next_and_no_traceback_tells_of_it(
+    url: str, start: Run
+) -> None:
+    begun, go_on, done, lines = asyncio.Event(), asyncio.Event(), [], Lines()
+    ended: list[str] = []
+
+    def define(engine: Engine) -> Body:
+        async def body(word: str) -> None:
+            begun.set()
+            await go_on.wait()
+            try:
+                await engine.step("note", lambda _tried: asyncio.sleep(0))
+                done.append(word)
+            finally:
+                ended.append(word)
+
+        return body
+
+    engine = await start(url, define)
+    await engine.start("work", "word", key="k", partition="p")
+    await begun.wait()
+    logging.getLogger("dbos").addHandler(lines)
+    await engine.close()
+    go_on.set()
+    await until(lambda: bool(ended))
+    await asyncio.sleep(0.1)  # in which DBOS would tell of it
+    engine = await start(url, define)
+    await until_ended(engine, "k")
+    logging.getLogger("dbos").removeHandler(lines)
+    assert done == ["word"]
+    assert not [line for line in lines.lines if "Traceback" in line]
 
 
 async def test_a_step_is_tried_again_while_a_system_fails_and_not_repeated_when_it_succeeded(
