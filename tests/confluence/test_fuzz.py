@@ -62,7 +62,7 @@ def arguments_of(tool: Tool) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", list(TOOLS))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_any_arguments_give_a_bounded_result_or_a_clear_error(name: str, data: st.DataObject) -> None:
     arguments = data.draw(arguments_of(TOOLS[name]))

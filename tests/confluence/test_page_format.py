@@ -66,7 +66,7 @@ def words(text: str) -> set[str]:
     return set(re.findall(r"[^\W_]+", clean(text)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120)
 @given(st.fixed_dictionaries(dict.fromkeys(SECTIONS, ANY_TEXT)), ANY_TEXT.map(lambda text: f"t{text}"), ANY_TEXT)
 def test_any_text_is_well_formed_shows_its_words_and_acts_on_nobody(
     sections: dict[str, str], title: str, labels: str
@@ -88,7 +88,7 @@ def test_any_text_is_well_formed_shows_its_words_and_acts_on_nobody(
         assert re.fullmatch(r"[\w-]{1,100}", label)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120)
 @given(ANY_TEXT)
 def test_what_is_rendered_keeps_every_word(text: str) -> None:
     rendered = render_markdown(text)
@@ -97,7 +97,7 @@ def test_what_is_rendered_keeps_every_word(text: str) -> None:
     assert [word for word in words(text) - numbers if word not in shown] == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120)
 @given(ANY_TEXT | st.text())
 def test_reading_never_fails_whatever_a_page_holds(text: str) -> None:
     assert isinstance(read_storage(text), str)

@@ -1,5 +1,7 @@
 """Each fault, from the deploy that causes it to the figures that it leaves."""
 
+from functools import partial
+
 from tests.fleet.running_fleet import RunningFleet, wait_until
 
 
@@ -9,6 +11,10 @@ def failures(fleet: RunningFleet) -> float:
 
 def p99(fleet: RunningFleet, service: str) -> float:
     return fleet.value("http_request_duration_milliseconds", "0.99", service)
+
+
+def is_quick(fleet: RunningFleet, service: str) -> bool:
+    return 0 < p99(fleet, service) < 500
 
 
 def serves_again(fleet: RunningFleet) -> bool:
@@ -22,7 +28,7 @@ def test_the_shipped_environment_is_healthy(fleet: RunningFleet) -> None:
     wait_until(lambda: fleet.answers()["200"] > 400)
     wait_until(lambda: serves_again(fleet))
     for service in ("api-server", "payment-svc", "auth-svc"):
-        wait_until(lambda name=service: 0 < p99(fleet, name) < 500)
+        wait_until(partial(is_quick, fleet, service))
         assert fleet.value("db_connections_waiting", service) == 0
         assert fleet.value("container_restarts_total", service) == 0
     for (service,), limit in fleet.samples("db_connections_max").items():

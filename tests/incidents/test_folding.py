@@ -92,7 +92,7 @@ def _plain(word: str, scope: str) -> str:
     return word.removesuffix(f"-{scope}")
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=lives(), seed=st.integers(0, 2**16))
 def test_neither_order_nor_repetition_of_events_matters(url: str, events: list[Change], seed: int) -> None:
     shuffled = events + random.Random(seed).choices(events, k=len(events) // 2)

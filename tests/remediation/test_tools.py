@@ -218,7 +218,7 @@ ANY = st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.list
 LIKELY = st.sampled_from(["shop", "db", "POOL", "API_TOKEN", "20", "../x", "a\nb", "${X}", "'", "\ud800", "\x00"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80)
 @given(
     name=st.sampled_from(["read_service_config", "update_service_config", "redeploy_service"]),
     arguments=st.dictionaries(

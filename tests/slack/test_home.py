@@ -101,7 +101,7 @@ def test_of_somebody_elses_conversation_only_that_there_is_one_is_shown() -> Non
     assert "🔎 High error rate on api-server" in text_of(of_incident)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50)
 @given(
     words=st.text(max_size=300) | st.sampled_from([NASTY, NASTY * 50, "&" * 9_000, "👩\u200d🚒" * 2_000, ""]),
     many=st.integers(min_value=0, max_value=10),

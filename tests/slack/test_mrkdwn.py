@@ -163,7 +163,7 @@ def controls_of_mrkdwn(text: str) -> list[str]:
     return re.findall(r"[<>]|(?i:(?<![a-z0-9])@(?:channel|here|everyone)(?![a-z0-9]))", text)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200)
 @given(tangled)
 def test_no_text_gets_a_control_sequence_into_mrkdwn(markdown):
     mrkdwn = to_mrkdwn(markdown)
@@ -256,7 +256,7 @@ def test_what_harms_nobody_is_left_byte_for_byte(text):
     assert defuse(text) == text
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200)
 @given(tangled)
 def test_defusing_only_inserts_guards_and_is_done_after_once(markdown):
     safe = defuse(markdown)
@@ -265,7 +265,7 @@ def test_defusing_only_inserts_guards_and_is_done_after_once(markdown):
     assert defuse(safe) == safe
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200)
 @given(tangled)
 def test_no_text_gets_a_control_sequence_an_image_or_an_unsafe_link_past_defusing(markdown):
     safe = defuse(markdown)
@@ -329,7 +329,7 @@ def test_a_notification_is_one_plain_line_cut_at_a_word(markdown, limit, line):
     assert plain(markdown, limit) == line
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120)
 @given(tangled, st.integers(min_value=0, max_value=60))
 def test_a_notification_keeps_its_limit_and_calls_nobody(markdown, limit):
     line = plain(markdown, limit)

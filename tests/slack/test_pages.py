@@ -47,7 +47,7 @@ document = answer | tangle
 budgets = st.integers(min_value=200, max_value=600)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80)
 @given(document, budgets)
 def test_the_pages_together_say_all_of_the_text_and_nothing_else(markdown, budget):
     pages = split(markdown, budget)
@@ -58,13 +58,13 @@ def test_the_pages_together_say_all_of_the_text_and_nothing_else(markdown, budge
         assert re.fullmatch(r"\n?(?:`{3,}|~{3,})|", page.closing)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80)
 @given(document, budgets)
 def test_no_page_exceeds_its_budget(markdown, budget):
     assert all(weigh(page) <= budget for page in paginate(markdown, budget))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120)
 @given(document, st.integers(min_value=0), budgets)
 def test_pages_that_are_followed_by_another_never_change_as_the_text_grows(markdown, length, budget):
     beginning = markdown[: length % (len(markdown) + 1)]
@@ -72,7 +72,7 @@ def test_pages_that_are_followed_by_another_never_change_as_the_text_grows(markd
     assert paginate(markdown, budget)[: len(finished)] == finished
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(document)
 def test_every_stage_of_a_growing_text_keeps_what_was_finished(markdown):
     finished: list[str] = []
@@ -82,7 +82,7 @@ def test_every_stage_of_a_growing_text_keeps_what_was_finished(markdown):
         finished = pages[:-1]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(sentence | st.just(""), min_size=1, max_size=80), sentence, budgets)
 def test_code_stays_code_on_every_page(lines, after, budget):
     pages = paginate(f"Before.\n\n{fence(lines)}\n\n{after}", budget)
@@ -92,7 +92,7 @@ def test_code_stays_code_on_every_page(lines, after, budget):
     assert "".join(token.content for token in code).split() == "\n".join(lines).split()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=150), budgets)
 def test_a_table_keeps_its_header_on_every_page_and_loses_no_row(rows, budget):
     pages = paginate(f"Before.\n\n{table(rows)}\n\nAfter.", budget)

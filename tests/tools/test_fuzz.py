@@ -168,7 +168,7 @@ def test_what_is_missing_and_what_is_too_much_is_named(bench: Bench, name: str) 
 
 
 @pytest.mark.parametrize("name", list(SPECS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_arguments_give_a_bounded_result_or_a_clear_error(bench: Bench, name: str, data: st.DataObject) -> None:
     bench.call(name, data.draw(arguments_of(SPECS[name], bench.around.ordinary(SPECS[name]))))

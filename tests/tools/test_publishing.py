@@ -75,7 +75,7 @@ def test_what_is_published_is_made_of_what_is_sealed_and_not_of_what_is_recorded
     assert "03:08:00 Figures after proposal #1" in words(published.to_storage())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40)
 @given(text=st.text(max_size=200) | st.sampled_from(["<!channel> @all", "<ac:link><ri:user/></ac:link>", "a ``` b"]))
 def test_whatever_the_model_writes_the_preview_is_the_page(text: str):
     told = plan(record(), **dict.fromkeys(("summary", "impact", "root_cause", "action_items", "resolution"), text))

@@ -29,7 +29,7 @@ NOTE = {"type": "incident_note", "id": "PN1", "incident": {"id": "PGR0VU2", "sum
 EVENTS = [event(kind) for kind in sorted(INCIDENT_EVENTS)] + [event("incident.annotated", NOTE), event("pagey.ping")]
 GROUPS = [group(alert()), group(alert(), alert(fingerprint="beef", status="resolved", endsAt=incident()["created_at"]))]
 
-fuzz = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzz = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def places(node: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

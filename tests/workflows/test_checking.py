@@ -87,7 +87,7 @@ async def test_each_false_line_is_marked_where_it_ends_and_the_verdict_falls(led
     assert end.answer.startswith(end.correction[1]), "the record says what stands"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(cuts=st.lists(st.integers(min_value=0, max_value=len(BAD)), max_size=8))
 async def test_however_the_text_arrives_the_marks_are_the_same(ledger: Ledger, thread: Thread, cuts: list[int]) -> None:
     places = sorted({0, len(BAD), *cuts})
