@@ -137,6 +137,8 @@ class Proposals:
         for approval in await self._ledger.approvals.unfinished():
             if approval.state is not ApprovalState.PROPOSED:
                 await self._see_to(approval, f"again:{self._boot}")
+            if approval.state is ApprovalState.PENDING:
+                await self._await_expiry(approval)
 
     async def proposed(self, tool_use_id: str) -> None:
         """A run ended with this call deferred: only now may people see it.
@@ -148,9 +150,7 @@ class Proposals:
         approval = await self._ledger.approvals.find(tool_use_id)
         if approval:
             await self._see_to(approval, "card")
-            left = (approval.expires_at - datetime.now(UTC)).total_seconds() + 1
-            key = f"act:{approval.id}:expiry"
-            await self._engine.start(ACT, approval.id, key=key, partition=str(approval.act), delay=max(1.0, left))
+            await self._await_expiry(approval)
 
     async def holds_up(self, channel: str, thread_ts: str) -> str:
         """Why a thread's conversation may not go on with something else now; empty where it may."""
@@ -314,6 +314,12 @@ class Proposals:
         way_back = await self._ledger.approvals.rollback_of(approval_id)
         offer = await self._closing.button(approval) if self._closing and approval.verdict else ""
         return ProposalCard(approval, await self._electorate.words(), decider, way_back, offer)
+
+    async def _await_expiry(self, approval: Approval) -> None:
+        """See to it when its time is up; a second time this changes nothing."""
+        left = (approval.expires_at - datetime.now(UTC)).total_seconds() + 1
+        key = f"act:{approval.id}:expiry"
+        await self._engine.start(ACT, approval.id, key=key, partition=str(approval.act), delay=max(1.0, left))
 
     async def _see_to(self, approval: Approval, why: str) -> None:
         await self._engine.start(ACT, approval.id, key=f"act:{approval.id}:{why}", partition=str(approval.act))

@@ -138,6 +138,14 @@ async def test_a_rejection_keeps_its_reason_and_is_final(tmp_path: Path):
         assert hall.figures.sampled == 0
 
 
+async def test_what_was_shown_by_a_process_that_died_at_once_expires_all_the_same(tmp_path: Path):
+    async with living(tmp_path, Board()) as hall:
+        approval = await hall.record(seconds=5)
+        await hall.ledger.approvals.move(approval.tool_use_id, ApprovalState.PENDING)  # it died before it went on
+    async with living(tmp_path, Board(), boot="b2") as hall:
+        await hall.shows(ApprovalState.EXPIRED)
+
+
 async def test_what_nobody_decides_expires_by_itself_and_the_card_says_so(tmp_path: Path):
     async with living(tmp_path, Board()) as hall:
         approval = await hall.propose(seconds=0.5)
