@@ -213,6 +213,7 @@ def assemble_flows(
     for part in (cases, verifier, proposals, rollbacks):
         part.define()
     around.background, around.changed, around.proposals = cases.background, cases.changed, proposals
+    cases.closed = proposals.offer_anew
     recovery = Recovery(ledger, people, turns, around)
     lease = Lease(ledger.replicas, engine, recovery, place.replica, alone=ledger.single, inherited=proposals.open)
     retention = Retention(ledger, engine, settings.incidents.retention_days)

@@ -79,6 +79,8 @@ class Seal:
             session_id: whose calls they are.
             waits: whether to wait for the decision, in a process that was resumed before it was made.
         """
+        if waits:
+            self._released.discard(session_id)  # what an earlier process of it was let go with is not for this one
         asked: set[str] = set()
         in_turn = asyncio.Lock()  # calls of one message are asked about side by side, and one of them may be deferred
 

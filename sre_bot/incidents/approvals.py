@@ -144,7 +144,14 @@ class Approvals:
             return [_approval(row) for row in await connection.execute(query)]
 
     async def move(
-        self, tool_use_id: str, to: ApprovalState, *, by: str = "", reason: str = "", outcome: str = ""
+        self,
+        tool_use_id: str,
+        to: ApprovalState,
+        *,
+        by: str = "",
+        reason: str = "",
+        outcome: str = "",
+        only_from: ApprovalState | None = None,
     ) -> bool:
         """Move an approval; True for the one caller that did it, False where it stands there already.
 
@@ -154,6 +161,7 @@ class Approvals:
             by: Slack's id of the person who decided.
             reason: why it was rejected or expired.
             outcome: what the tool answered.
+            only_from: where it must stand; None for wherever the drawing has an arrow.
 
         Raises:
             IllegalMove: the drawing has no such arrow from where it stands.
@@ -166,7 +174,7 @@ class Approvals:
         if to in _STAMPED:
             values[_STAMPED[to]] = _now()
         this = approvals.c.tool_use_id == tool_use_id
-        fits = approvals.c.state.in_(APPROVAL_PREDECESSORS[to])
+        fits = approvals.c.state.in_(APPROVAL_PREDECESSORS[to] if only_from is None else {only_from})
         async with self._database.writing() as connection:
             if (await connection.execute(update(approvals).where(this, fits).values(state=to, **values))).rowcount:
                 return True

@@ -113,7 +113,7 @@ class Runs:
         this = select(threads.c.id).where(threads.c.channel == channel, threads.c.thread_ts == thread_ts)
         here = turns.c.thread_id.in_(this)
         async with self._database.writing() as connection:
-            for which in (_running, _queued):
+            for which in (_running, _queued, _running):  # what began after the first look is found by the last
                 asked = update(turns).where(here, which).values(stop_requested=True, reason=reason)
                 if (await connection.execute(asked)).rowcount > 0:
                     return True

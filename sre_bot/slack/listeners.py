@@ -5,11 +5,13 @@ Bolt acknowledges an event before a listener runs, so what a listener does must 
 repeats what was not acknowledged; both are one prompt, told by channel and timestamp.
 """
 
+import asyncio
 import html
 import logging
 import re
 from collections.abc import Mapping
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from slack_bolt.async_app import AsyncApp
 
@@ -88,6 +90,8 @@ def register(
     """
     mention = f"<@{bot_user}>"
 
+    in_order = _InOrder()
+
     async def take(event: dict[str, Any], body: dict[str, Any]) -> None:
         prompt = read_prompt(event, body, bot_user)
         if briefer and CATCH_UP.fullmatch(prompt.text):
@@ -99,14 +103,29 @@ def register(
     @app.event("app_mention")
     async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:
         if _spoken_by_person(event):
-            await take(event, body)
+            async with in_order.of(event):
+                await take(event, body)
 
     @app.event("message")
     async def on_message(event: dict[str, Any], body: dict[str, Any]) -> None:
-        if event.get("subtype") in AMENDMENTS:
-            await amend(desk, event, bot_user)
-        elif _spoken_by_person(event) and await _is_ours(desk, event, mention):
-            await take(event, body)
+        async with in_order.of(event.get("previous_message", event) | {"channel": event["channel"]}):
+            if event.get("subtype") in AMENDMENTS:
+                await amend(desk, event, bot_user)
+            elif _spoken_by_person(event) and await _is_ours(desk, event, mention):
+                await take(event, body)
+
+
+class _InOrder:
+    """One event of a thread after the other: what follows a mention at once must find that it is known."""
+
+    def __init__(self) -> None:
+        self._threads: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, event: Mapping[str, Any]) -> asyncio.Lock:
+        """The turn of a message in its thread."""
+        return self._threads.setdefault(
+            (event["channel"], event.get("thread_ts") or event.get("ts", "")), asyncio.Lock()
+        )
 
 
 async def _take(

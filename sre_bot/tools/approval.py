@@ -3,12 +3,15 @@
 Reads never come here. In the mode `client` the MCP client has asked its person already, and the call runs. In the mode
 `approved` the call has to use up the one approval that the bot's ledger holds for it, matched by the tool-use id that
 Claude Code sends along and by the hash of the arguments; without it nothing is executed. Once begun, a change goes on
-to its end, also when the client gives up waiting: half a change is worse than one whose answer nobody read.
+to its end, also when the client gives up waiting or is gone, and when this process is told to end by SIGTERM: half a
+change is worse than one whose answer nobody read.
 """
 
 import asyncio
 import contextlib
 import logging
+import os
+import signal
 from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 TOOL_USE_ID = "claudecode/toolUseId"
 """Where Claude Code puts the id of a call, in `_meta` of tools/call."""
 
+AWAY = (1.0, 2.0, 4.0, 8.0)  # seconds between tries to record an outcome while the ledger is away or locked
 SETTLE = 2.0  # seconds after the tools were listed: whoever starts the server waits for that, and for nothing else
 
 _log = logging.getLogger(__name__)
@@ -39,6 +43,7 @@ class Gate:
         self._approvals: Approvals | None = None
         self._acts: set[asyncio.Task[Answer]] = set()
         self._preparing: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
 
     def prepare(self) -> None:
         """Get ready to look approvals up, in a moment: whoever has clicked would wait for imports. Returns at once."""
@@ -57,6 +62,16 @@ class Gate:
         self._acts.add(act)
         act.add_done_callback(self._acts.discard)
         return await asyncio.shield(act)
+
+    def end(self) -> None:
+        """End this process as SIGTERM does, once nothing is under way."""
+
+        async def end() -> None:
+            await self.close()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        self._ending = self._ending or asyncio.create_task(end())
 
     async def close(self) -> None:
         """Wait for what was begun, then close the ledger."""
@@ -98,14 +113,20 @@ class Gate:
 
 
 async def _record(approvals: "Approvals", tool_use_id: str, answer: Answer) -> Answer:
-    from sre_bot.incidents.model import ApprovalState
+    from sre_bot.incidents.model import ApprovalState, IllegalMove
 
     state = ApprovalState.FAILED if answer.is_error else ApprovalState.SUCCEEDED
-    try:
-        await approvals.move(tool_use_id, state, outcome=answer.text)
-    except LedgerError as error:
-        _log.error("the outcome of %s was not recorded: %s", tool_use_id, error)
-        return Answer(f"{answer.text}\n(This outcome could not be recorded: {error})", answer.is_error)
+    for pause in (*AWAY, None):
+        try:
+            await approvals.move(tool_use_id, state, outcome=answer.text)
+        except LedgerError as error:
+            if pause is None or isinstance(error, IllegalMove):
+                _log.error("the outcome of %s was not recorded: %s", tool_use_id, error)
+                return Answer(f"{answer.text}\n(This outcome could not be recorded: {error})", answer.is_error)
+            _log.warning("the outcome of %s is not recorded yet: %s", tool_use_id, error)
+            await asyncio.sleep(pause)
+        else:
+            break
     return answer
 
 

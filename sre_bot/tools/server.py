@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import base64
 import logging
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,6 +24,8 @@ from sre_bot.settings import ToolSettings, load_ledger_settings, load_tool_setti
 from sre_bot.tools.approval import TOOL_USE_ID, Gate
 from sre_bot.tools.offer import SERVER_NAME, open_tools
 from sre_bot.tools.spec import Access, Answer, Tool, ToolSpec
+
+_log = logging.getLogger(__name__)
 
 _READ_ONLY = "this server is read-only, as it was started without --allow-changes. Nothing was executed."
 
@@ -65,11 +68,17 @@ def _gate(mode: str | None, environ: Mapping[str, str]) -> Gate | None:
 
 async def _serve(settings: ToolSettings, gate: Gate | None) -> None:
     async with open_tools(settings, changes=gate is not None) as (tools, instructions):
-        async with stdio_server() as (read_stream, write_stream):
-            server = build_server(tools, instructions, gate)
-            await server.run(read_stream, write_stream, server.create_initialization_options())
         if gate:
-            await gate.close()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, gate.end)
+        try:
+            async with stdio_server() as (read_stream, write_stream):
+                server = build_server(tools, instructions, gate)
+                await server.run(read_stream, write_stream, server.create_initialization_options())
+        except* BrokenPipeError:
+            _log.warning("the client is gone")
+        finally:
+            if gate:
+                await gate.close()
 
 
 def build_server(tools: tuple[Tool, ...], instructions: str, gate: Gate | None) -> Server[Any]:

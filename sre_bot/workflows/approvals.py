@@ -19,6 +19,7 @@ from sre_bot.tools.planning import Planner
 from sre_bot.workflows.closing import Closing
 from sre_bot.workflows.engine import Engine
 from sre_bot.workflows.people import Attachments, Prompt, ProposalBoard, ProposalCard
+from sre_bot.workflows.rollback import UNKNOWN
 from sre_bot.workflows.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -32,10 +33,6 @@ ENDED = frozenset({ApprovalState.SUCCEEDED, ApprovalState.FAILED})
 
 LOOK_EVERY = 15.0  # seconds between two looks at a change that goes on although the run that began it is over
 LONGEST = 660.0  # seconds after which such a change is over, above every tool's own deadline
-UNKNOWN = (
-    "The process that carried this out ended before it recorded how that went, so the outcome is unknown: it may have "
-    "taken effect, wholly or in part. Look before you repeat it."
-)
 
 
 class Electorate(Protocol):
@@ -188,9 +185,7 @@ class Proposals:
         if why := await self._electorate.refuse(person):
             log.warning("proposal %d: a decision of %s was refused", approval_id, person)
             raise BadRequest(why)
-        if approval.state is ApprovalState.PENDING and approval.expires_at <= datetime.now(UTC):
-            await self._expire(approval, "nobody decided in time")
-            raise BadRequest(f"Proposal #{approval_id} has expired. Nothing was executed; ask me to propose it again.")
+        await self._check_in_time(approval)
         before: dict[str, float] = {}
         if approve and approval.state is ApprovalState.PENDING:
             await self._check_unchanged(approval)
@@ -237,20 +232,35 @@ class Proposals:
         await self._engine.step("go on", go_on)
 
     async def applied(self, approval_id: int, *, ran: bool) -> None:
-        """The run that a decision began is over; `ran` is False where the agent could not even be asked."""
-        try:
-            approval = await self._get(approval_id)
-            if not ran and approval.state is ApprovalState.APPROVED:
-                # It would else be let through by whatever resumes the conversation next, when nobody expects it.
-                reason = "the agent could not be resumed"
-                await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.EXPIRED, reason=reason)
-            await self._ledger.approvals.note(approval_id, applied=True)
-            await self._see_to(approval, "outcome")
-            for each in await self._ledger.approvals.of_thread(approval.channel, approval.thread_ts):
-                if each.verdict:  # what its card offers may be done by now
-                    await self._see_to(each, f"after:{approval.id}")
-        except LedgerError as error:
-            log.error("what became of proposal %d is not shown yet: %s", approval_id, error)
+        """The run that a decision began is over; `ran` is False where the agent could not even be asked.
+
+        Raises:
+            LedgerError: not all of it is recorded; it may be told once more.
+        """
+        approval = await self._get(approval_id)
+        if not ran and approval.state is ApprovalState.APPROVED:
+            # It would else be let through by whatever resumes the conversation next, when nobody expects it.
+            await self._void(approval, "the agent could not be resumed")
+        elif approval.state is ApprovalState.EXECUTING:
+            # What the tool process has not taken by now it must never take: nobody would see to its outcome.
+            await self._void(approval, "the run ended before the call began")
+        await self._ledger.approvals.note(approval_id, applied=True)
+        await self._see_to(approval, "outcome")
+        await self.offer_anew(approval.channel, approval.thread_ts, str(approval.id))
+
+    async def _void(self, approval: Approval, reason: str) -> None:
+        with contextlib.suppress(IllegalMove):  # the call has begun at this moment: its outcome is looked for
+            await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.EXPIRED, reason=reason)
+
+    async def offer_anew(self, channel: str, thread_ts: str, after: str) -> None:
+        """Show once more what cards of a thread offer: it may be done by now.
+
+        Raises:
+            LedgerError: not all of them will be.
+        """
+        for each in await self._ledger.approvals.of_thread(channel, thread_ts):
+            if each.verdict:
+                await self._see_to(each, f"after:{after}")
 
     async def outcome(self, approval_id: int) -> str:
         """What became of a decided call, for a conversation that was interrupted while it ran."""
@@ -324,12 +334,21 @@ class Proposals:
     async def _see_to(self, approval: Approval, why: str) -> None:
         await self._engine.start(ACT, approval.id, key=f"act:{approval.id}:{why}", partition=str(approval.act))
 
-    async def _expire(self, approval: Approval, reason: str) -> None:
+    async def _expire(self, approval: Approval, reason: str) -> bool:
+        """Void what nobody has decided; False where somebody has meanwhile: that stands."""
+        call, void = approval.tool_use_id, ApprovalState.EXPIRED
         try:
-            if await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.EXPIRED, reason=reason):
+            if await self._ledger.approvals.move(call, void, reason=reason, only_from=ApprovalState.PENDING):
                 await self._see_to(approval, "expired")
         except IllegalMove:
             log.info("proposal %d was decided while it expired", approval.id)
+            return False
+        return True
+
+    async def _check_in_time(self, approval: Approval) -> None:
+        late = approval.state is ApprovalState.PENDING and approval.expires_at <= datetime.now(UTC)
+        if late and await self._expire(approval, "nobody decided in time"):
+            raise BadRequest(f"Proposal #{approval.id} has expired. Nothing was executed; ask me to propose it again.")
 
     async def _check_unchanged(self, approval: Approval) -> None:
         """A file that is another by now voids the proposal: what was shown is not what would happen."""
@@ -338,10 +357,11 @@ class Proposals:
         try:
             plan, file_hash = self._planner.plan(approval.tool, approval.arguments)
         except SreBotError as error:
-            await self._expire(approval, f"it could not be carried out any more: {error}")
+            if not await self._expire(approval, f"it could not be carried out any more: {error}"):
+                return
             raise BadRequest(f"Proposal #{approval.id} is void: {error} Nothing was executed.") from error
-        if file_hash != approval.file_hash or plan.diff != approval.plan.diff:
-            await self._expire(approval, "the file was changed after the proposal was shown")
+        changed = file_hash != approval.file_hash or plan.diff != approval.plan.diff
+        if changed and await self._expire(approval, "the file was changed after the proposal was shown"):
             raise BadRequest(
                 f"Proposal #{approval.id} is void: the file is another than the one that was shown. Nothing was "
                 "executed; ask me to propose it again."

@@ -7,6 +7,7 @@ agent what was not asked yet, say once that it is over.
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -55,6 +56,8 @@ class CaseWork:
         team: id of the Slack workspace.
         can_acknowledge: whether PagerDuty can be told.
         silences: sources that can be told to be quiet.
+        closed: told, at least once, where an episode is over (channel, thread, a name for the episode): what is offered
+            beside the card may be done by now. Raises LedgerError.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class CaseWork:
         team: str,
         can_acknowledge: bool = False,
         silences: frozenset[str] = frozenset(),
+        closed: Callable[[str, str, str], Awaitable[None]] | None = None,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -83,6 +87,7 @@ class CaseWork:
         self._team = team
         self._can_acknowledge = can_acknowledge
         self._silences = silences
+        self.closed = closed
         self._telling: set[asyncio.Task[None]] = set()
         self.refusal = ""
         """Why the last card was refused; empty where it was shown."""
@@ -248,6 +253,8 @@ class CaseWork:
             await self._board.tell(case.channel, case.thread_ts, text, key, search=search)
         except Refused as error:  # nobody can write there any more; the card says that it is over
             log.error("the end of case %s cannot be told: %s", case.id, error)
+        if self.closed:
+            await self.closed(case.channel, case.thread_ts, f"{case.id}:{case.episode}")
         await self._ledger.cases.told(case.id, case.episode)
 
 

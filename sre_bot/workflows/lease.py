@@ -90,9 +90,10 @@ class Lease:
         for task in filter(None, (self._keeping, self._recovering)):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)  # what it could not look at, an heir will
-        if not self.lost.is_set():
-            with contextlib.suppress(LedgerError):  # it runs out by itself
-                await self._replicas.leave(self._replica)
+        with contextlib.suppress(LedgerError):  # it runs out by itself
+            if self.lost.is_set():  # what the engine took up after its heir had looked is the heir's too
+                await self._replicas.join(self._replica)
+            await self._replicas.leave(self._replica)
 
     async def _keep(self) -> None:
         while not self.lost.is_set():

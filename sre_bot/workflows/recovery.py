@@ -95,8 +95,6 @@ class Recovery:
     async def _end_as_proposed(self, turn: Turn) -> None:
         """Asked again, the model would propose beside the call that waits, or go on as if that had been decided."""
         await self._people.close_reply(turn.channel, turn.thread_ts, turn.id, turn.attempts, PROPOSED)
-        if decided := prompt_of(turn, "").decides:
-            await self._around.applied(decided, ran=True)
         await self._end(turn, TurnEnd(TurnState.PROPOSED, reason=PROPOSED))
 
     async def _stop(self, turn: Turn) -> None:
@@ -106,6 +104,8 @@ class Recovery:
         await self._end(turn, TurnEnd(TurnState.STOPPED, reason=turn.reason))
 
     async def _end(self, turn: Turn, end: TurnEnd) -> None:
+        if decided := prompt_of(turn, "").decides:
+            await self._around.applied(decided, ran=end.state in (TurnState.ANSWERED, TurnState.PROPOSED))
         await self._ledger.end_turn(turn.id, end)
         self._around.changed(turn.channel, turn.thread_ts)
 

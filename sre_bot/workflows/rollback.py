@@ -32,6 +32,10 @@ ROLLBACK = "rollback"
 LOOK_EVERY = 1.0  # seconds between two looks at a call that another process carries out
 LONGEST = timedelta(minutes=11)
 """Of a call that the tool process took, above the longest deadline of a tool: later nobody will say its outcome."""
+UNKNOWN = (
+    "The process that carried this out ended before it recorded how that went, so the outcome is unknown: it may have "
+    "taken effect, wholly or in part. Look before you repeat it."
+)
 
 UNDER_WAY = frozenset({ApprovalState.APPROVED, ApprovalState.EXECUTING, ApprovalState.CONSUMED})
 CHANGED = "No rollback is offered: the file was changed since, so that it would take back more than this."
@@ -57,6 +61,7 @@ class Rollbacks:
         expires: how long a rollback may be decided.
         act: name of the workflow that shows an approval and sees to what follows.
         team: id of the Slack workspace.
+        longest: after which a call that was taken has no outcome any more.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class Rollbacks:
         expires: timedelta,
         act: str,
         team: str,
+        longest: timedelta = LONGEST,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -81,6 +87,7 @@ class Rollbacks:
         self._expires = expires
         self._act = act
         self._team = team
+        self._longest = longest
 
     def define(self) -> None:
         """Make the workflow known to the engine."""
@@ -159,9 +166,16 @@ class Rollbacks:
         if approval.state is ApprovalState.EXECUTING:
             await self._call(approval)
             approval = await self._get(approval_id)
-        while approval.state is ApprovalState.CONSUMED and not _lost(approval):
+        while approval.state is ApprovalState.CONSUMED and not self._is_lost(approval):
             await asyncio.sleep(LOOK_EVERY)
             approval = await self._get(approval_id)
+        if approval.state is ApprovalState.CONSUMED:
+            with suppress(IllegalMove):  # it has just told how it went
+                await self._ledger.approvals.move(approval.tool_use_id, ApprovalState.FAILED, outcome=UNKNOWN)
+
+    def _is_lost(self, approval: Approval) -> bool:
+        """Whether a call was taken so long ago that whoever took it is gone."""
+        return approval.consumed_at is None or datetime.now(UTC) > approval.consumed_at + self._longest
 
     async def _let_through(self, approval: Approval) -> Approval:
         """The first key. Found turned already, by this workflow in an earlier process, it counts."""
@@ -193,8 +207,3 @@ class Rollbacks:
             "stands now. Do not propose the same again."
         )
         return Prompt(self._team, approval.channel, approval.thread_ts, f"rollback:{approval.id}", "", text)
-
-
-def _lost(approval: Approval) -> bool:
-    """Whether a call was taken so long ago that whoever took it is gone."""
-    return approval.consumed_at is None or datetime.now(UTC) > approval.consumed_at + LONGEST

@@ -11,7 +11,7 @@ from typing import TypeVar
 from sre_bot.agent.events import Notice, Outcome, RunEnded
 from sre_bot.agent.session import Session
 from sre_bot.errors import LedgerError
-from sre_bot.incidents.model import Turn, TurnEnd, TurnState
+from sre_bot.incidents.model import IllegalMove, Turn, TurnEnd, TurnState
 from sre_bot.tools.masking import mask_secrets
 from sre_bot.workflows.people import Prompt, Reply
 
@@ -89,18 +89,20 @@ def turn_end(end: RunEnded) -> TurnEnd:
     )
 
 
-async def outlast(do: Callable[[], Awaitable[T]], reply: Reply) -> T:
-    """Do what needs the ledger, again and again while that is away for some minutes; the reply says so.
+async def outlast(do: Callable[[], Awaitable[T]], reply: Reply | None = None) -> T:
+    """Do what needs the ledger, again and again while that is away for some minutes; a reply says so.
 
     Raises:
-        LedgerError: it was away for longer.
+        LedgerError: it was away for longer, or says that this must not be.
     """
     for tried, pause in enumerate(AWAY):
         try:
             return await do()
+        except IllegalMove:
+            raise
         except LedgerError as error:
             log.warning("a run waits for the ledger: %s", error)
-            if not tried:
+            if reply and not tried:
                 reply.show(Notice("My database does not answer; I go on when it does."))
             await asyncio.sleep(pause)
     return await do()

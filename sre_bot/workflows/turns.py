@@ -260,8 +260,9 @@ class Turns:
             del self._runs[thread_id]
         run.reply.show(end)
         try:
-            if prompt.decides and not (self._closing and end.outcome is Outcome.INTERRUPTED):
-                await self._around.applied(prompt.decides, ran=end.outcome in (Outcome.ANSWERED, Outcome.PROPOSED))
+            put_back = self._closing and end.outcome is Outcome.INTERRUPTED
+            if prompt.decides and end.reason != ELSEWHERE and not put_back:
+                await self._apply(prompt.decides, ran=end.outcome in (Outcome.ANSWERED, Outcome.PROPOSED))
             await run.reply.settle()
         finally:
             await self._close(thread_id, turn, run, end)
@@ -342,6 +343,12 @@ class Turns:
                 raise Gone(now.reason if now and now.state is TurnState.STOPPED else ELSEWHERE)
             await asyncio.sleep(LOOK_EVERY)
 
+    async def _apply(self, approval_id: int, *, ran: bool) -> None:
+        try:
+            await outlast(lambda: self._around.applied(approval_id, ran=ran))
+        except LedgerError as error:
+            log.error("what became of proposal %d is not shown yet: %s", approval_id, error)
+
     async def _record(self, turn: Turn, end: RunEnded) -> None:
         replica = self._around.replica
         try:
@@ -351,7 +358,7 @@ class Turns:
                 # Whoever starts first goes on with it; where this process is alone that is its successor of that name.
                 await self._ledger.runs.put_back(turn.id, replica, to=replica if self._around.alone else "")
                 return
-            await self._ledger.end_turn(turn.id, turn_end(end), owner=replica)
+            await outlast(lambda: self._ledger.end_turn(turn.id, turn_end(end), owner=replica))
         except LedgerError as error:
             log.error("the end of turn %s is not recorded: %s", turn.id, error)
         finally:

@@ -296,6 +296,17 @@ async def test_a_process_that_is_let_go_leaves_the_call_deferred_and_the_next_wa
     assert await again == ("allow", "")
 
 
+async def test_what_let_an_earlier_process_go_does_not_let_the_next_one_go(ledger: Ledger, make_seal):
+    await bring(ledger, ApprovalState.PENDING)
+    seal = make_seal()
+    seal.release(SESSION)  # when nobody waited any more
+    task = await waiting(seal)
+    await asyncio.sleep(0)
+    await ledger.approvals.move("toolu_1", ApprovalState.APPROVED, by="U1")
+    seal.decided("toolu_1")
+    assert await task == ("allow", "")
+
+
 async def test_a_process_does_not_wait_beyond_the_end_of_the_proposal(ledger: Ledger, make_seal):
     await bring(ledger, ApprovalState.PENDING, minutes=0.005)
     async with asyncio.timeout(60):

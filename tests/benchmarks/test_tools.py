@@ -75,10 +75,10 @@ async def test_prometheus_starts_with_an_hour_of_the_healthy_fleet(tmp_path: Pat
 
         answered = await course('sum(rate(http_requests_total{service="api-server"}[1m]))')
         assert len(answered) >= 58
-        assert min(answered) > 50
+        assert min(answered) > 20
         assert max(answered) < 2 * min(answered)
         failed = 'sum(rate(http_requests_total{service="api-server",status=~"5.."}[1m]))'
-        assert set(await course(failed)) == {0.0}
+        assert max(await course(failed)) < 0.1 * max(answered)
         assert len(await course('db_connections_max{service="api-server"}')) >= 58
 
 

@@ -167,6 +167,7 @@ async def scene(browser: Browser, **parts: Any) -> AsyncIterator[Scene]:
         ):
             app = App(slack, http)
             await _order(app, "streams", lifetime=300 * CLOCK_RATE)
+            await _order(app, "clock", ack_within=60, trigger_lives=60)  # as long as a busy machine may take
             listening = asyncio.create_task(app.listen())
             found = Scene(url, app, browser)
             yield found

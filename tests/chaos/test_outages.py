@@ -63,7 +63,7 @@ async def test_a_bot_that_is_told_to_end_says_so_and_goes_on_after_its_restart(b
     ts = await paged.say("@SRE Bot probe: what is wrong?")
     await paged.await_words(ts, "Look at the pool")
 
-    assert await asyncio.wait_for(bot.terminate(), timeout=25) == 0
+    assert await asyncio.wait_for(bot.terminate(), timeout=60) == 0
     assert "Traceback" not in bot.log()
     (reply,) = await paged.replies(ts)
     assert "I am being restarted" in reply["text"]

@@ -90,10 +90,13 @@ async def test_the_database_refuses_more_than_its_limit_of_connections() -> None
 
 
 async def test_queries_beyond_the_processors_slow_each_other_down() -> None:
-    postgres, alone, crowded = database(), Measurements(CpuMeter(1)), Measurements(CpuMeter(1))
-    await postgres.query(alone, 0.5, "SELECT 1")
-    await asyncio.gather(*(postgres.query(crowded, 0.5, "SELECT 1") for _ in range(3 * PROCESSORS)))
-    assert crowded.queries.sum_ms / crowded.queries.count > 1.2 * alone.queries.sum_ms
+    postgres, crowded = database(), Measurements(CpuMeter(1))
+    alone = [Measurements(CpuMeter(1)) for _ in range(3)]
+    for each in alone:
+        await postgres.query(each, 0.2, "SELECT 1")
+    await asyncio.gather(*(postgres.query(crowded, 0.2, "SELECT 1") for _ in range(3 * PROCESSORS)))
+    quickest = min(each.queries.sum_ms for each in alone)  # a busy machine may hold one of them up
+    assert crowded.queries.sum_ms / crowded.queries.count > 1.2 * quickest
 
 
 async def test_a_database_that_restarts_refuses_connections_and_comes_back() -> None:

@@ -1,6 +1,7 @@
 """The three modes of the server, over real stdio: read-only, the client's own prompt, and the ledger's approvals."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +27,7 @@ from tests.remediation.conftest import FILE, FINE, listing
 SERVER = ROOT / "sre_mcp_server.py"
 CHANGES = {"update_service_config", "redeploy_service"}
 CHANGE = {"service": "shop", "key": "POOL", "value": "20"}
+REDEPLOYED = {**CHANGE, "redeploy": True}
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -225,21 +228,28 @@ async def test_a_ledger_that_is_not_there_lets_nothing_through(folder: Path) -> 
     assert not (folder.parent / "ledger.db").exists()
 
 
-async def test_a_change_goes_on_to_its_end_when_the_client_goes_away(folder: Path, ledger: Ledger) -> None:
-    arguments = {**CHANGE, "redeploy": True}
-    await approve(ledger, "toolu_1", arguments)
+@pytest.fixture
+async def slow(folder: Path, ledger: Ledger) -> tuple[Path, Path, dict[str, str]]:
+    """An approved change whose redeploy says that it began, waits for leave and fails; the server's environment."""
+    await approve(ledger, "toolu_1", REDEPLOYED)
     started, go = folder.parent / "started", folder.parent / "go"
     script = folder.parent / "slow.py"
     script.write_text(
         f"import time\nfrom pathlib import Path\nPath({str(started)!r}).touch()\n"
         f"while not Path({str(go)!r}).exists(): time.sleep(0.01)\nraise SystemExit(1)\n"
     )
-    variables = {**environment(folder), "REDEPLOY_COMMAND": f"{sys.executable} {script}"}
+    return started, go, {**environment(folder), "REDEPLOY_COMMAND": f"{sys.executable} {script}"}
+
+
+async def test_a_change_goes_on_to_its_end_when_the_client_waits_no_longer(
+    folder: Path, ledger: Ledger, slow: tuple[Path, Path, dict[str, str]]
+) -> None:
+    started, go, variables = slow
     parameters = StdioServerParameters(
         command=sys.executable, args=[str(SERVER), "--allow-changes=approved"], env=variables, cwd=str(folder)
     )
     async with Client(stdio_client(parameters)) as client:
-        calling = asyncio.create_task(answer(client, "update_service_config", arguments, "toolu_1"))
+        calling = asyncio.create_task(answer(client, "update_service_config", REDEPLOYED, "toolu_1"))
         while not started.exists():
             await asyncio.sleep(0.01)
         calling.cancel()
@@ -248,6 +258,51 @@ async def test_a_change_goes_on_to_its_end_when_the_client_goes_away(folder: Pat
         go.touch()
         while (await state(ledger, "toolu_1"))[0] is ApprovalState.CONSUMED:
             await asyncio.sleep(0.01)
+    await assert_it_came_to_its_end(folder, ledger)
+
+
+@pytest.mark.parametrize("how", ["its client is gone", "it is told to end"])
+async def test_a_server_that_has_to_end_brings_a_change_to_its_end_first(
+    folder: Path, ledger: Ledger, slow: tuple[Path, Path, dict[str, str]], how: str
+) -> None:
+    started, go, variables = slow
+    client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    call = {"name": "update_service_config", "arguments": REDEPLOYED, "_meta": {TOOL_USE_ID: "toolu_1"}}
+    server = start_server(
+        variables,
+        {"id": 1, "method": "initialize", "params": client},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": call},
+    )
+    assert server.stdin
+    assert server.stdout
+    while not started.exists():
+        await asyncio.sleep(0.01)
+    if how == "it is told to end":
+        server.terminate()
+    else:
+        server.stdin.close()
+        server.stdout.close()
+    await asyncio.sleep(0.5)  # it had the time to end too early
+    assert (await state(ledger, "toolu_1"))[0] is ApprovalState.CONSUMED
+    go.touch()
+    await asyncio.to_thread(server.wait, 60)
+    for pipe in (server.stdin, server.stdout):
+        pipe.close()
+    await assert_it_came_to_its_end(folder, ledger)
+
+
+def start_server(variables: dict[str, str], *messages: dict[str, Any]) -> subprocess.Popen[str]:
+    """A server with a client that has sent messages, and whose pipes the test holds."""
+    command = [sys.executable, str(SERVER), "--allow-changes=approved"]
+    server = subprocess.Popen(command, env=variables, stdin=PIPE, stdout=PIPE, text=True)
+    assert server.stdin
+    server.stdin.writelines(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in messages)
+    server.stdin.flush()
+    return server
+
+
+async def assert_it_came_to_its_end(folder: Path, ledger: Ledger) -> None:
     found, outcome = await state(ledger, "toolu_1")
     assert found is ApprovalState.FAILED
     assert "shop.env is again as it was" in outcome

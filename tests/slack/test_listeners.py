@@ -67,6 +67,13 @@ async def _settle(slack) -> None:
             await asyncio.sleep(0.02)
 
 
+async def test_words_that_follow_a_mention_at_once_are_words_to_the_bot_too(desk, slack):
+    await slack.order("faults", method="users.info", kind="slow", delay=1)
+    ts = await slack.say("@SRE Bot look at api-server")
+    await slack.say("and at auth-svc", thread_ts=ts)
+    assert await desk.texts(2) == ["look at api-server", "and at auth-svc"]
+
+
 async def test_a_mention_is_one_prompt_without_the_mention_itself(desk, slack):
     ts = await slack.say("@SRE Bot 500 errors on api-server &amp; more")
     await desk.texts(1)

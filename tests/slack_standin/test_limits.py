@@ -326,6 +326,7 @@ async def test_arguments_may_come_as_json_form_or_query(slack: Slack) -> None:
 
 
 async def test_a_method_has_its_tier_and_says_how_long_to_wait(slack: Slack) -> None:
+    await slack.order("clock", rate=0.001)
     ts = (await slack.bot.chat_postMessage(channel="C0INCIDENTS", text="x"))["ts"]
     for number in range(50):
         await slack.bot.chat_update(channel="C0INCIDENTS", ts=ts, text=f"{number}")

@@ -116,6 +116,7 @@ async def click_for_url(slack: Slack) -> tuple[str, str]:
 
 
 async def test_a_trigger_opens_one_modal(slack: Slack) -> None:
+    await slack.order("clock", trigger_lives=60)
     trigger = (await click_for_payload(slack))["trigger_id"]
     view = {"type": "modal", "title": {"type": "plain_text", "text": "Why?"}, "blocks": [section("x")]}
     await slack.bot.views_open(trigger_id=trigger, view=view)

@@ -228,7 +228,7 @@ async def test_other_reads_go_on_while_a_chart_is_drawn(catalog):
         await asyncio.sleep(0.001)
         turns += 1
     assert (await drawing).image
-    assert turns > 20
+    assert turns > 3, "a drawing that held the loop would let it turn once or twice"
 
 
 def test_a_picture_of_nothing_but_noise_stays_small():

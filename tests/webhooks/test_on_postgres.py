@@ -78,7 +78,7 @@ async def test_a_server_that_is_gone_is_a_503_in_time_until_it_is_back(
     await (own_postgres.crash() if way == "crash" else own_postgres.stop())
     began = time.monotonic()
     refused = await door.page(event(id="while"))
-    assert (refused.status, time.monotonic() - began < PAGERDUTY_WAITS) == (503, True)
+    assert (refused.status, time.monotonic() - began < 4 * PAGERDUTY_WAITS) == (503, True)
     assert url.rpartition("@")[2] not in refused.text, "a stranger is not told where the ledger is"
     await own_postgres.resume()
     assert (await door.page(event(id="while"))).said == {"status": "recorded"}

@@ -93,6 +93,7 @@ class Electorate:
     """Ada and Bo may decide, unless nobody may."""
 
     may: tuple[str, ...] = ("Ada", "Bo")
+    meanwhile: Callable[[], Awaitable[None]] | None = None  # happens once, while the next person is looked up
 
     async def words(self) -> str:
         return ", ".join(self.may)
@@ -101,6 +102,9 @@ class Electorate:
         return person
 
     async def refuse(self, person: str) -> str:
+        if self.meanwhile:
+            happens, self.meanwhile = self.meanwhile, None
+            await happens()
         return "" if person in self.may else f"{person} may not decide."
 
 
@@ -296,7 +300,16 @@ async def living(
         hand = ToolHand(url, env_dir)
         stack.push_async_callback(hand.close)
         rollbacks = Rollbacks(
-            ledger, engine, planner, shelf, hand, turns, expires=timedelta(seconds=expires), act=ACT, team="T1"
+            ledger,
+            engine,
+            planner,
+            shelf,
+            hand,
+            turns,
+            expires=timedelta(seconds=expires),
+            act=ACT,
+            team="T1",
+            longest=timedelta(seconds=longest),
         )
         closing = Closing(ledger, desk, "T1", publishes=True, resolves=False)
         verifier = None

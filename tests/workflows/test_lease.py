@@ -126,6 +126,21 @@ async def test_a_replica_that_was_frozen_finds_its_work_gone_and_ends(
     assert [line for line in lines if "posted" in line] == ["B k1 posted"]
 
 
+async def test_what_was_taken_up_after_the_heir_had_looked_is_taken_over_too(postgres_url: str) -> None:
+    ledger, other = await Ledger.open(postgres_url), await Ledger.open(postgres_url)
+    lease = lease_of(ledger, "A", NoEngine())
+    await lease.join()
+    async with other.replicas.taking_over("B", timedelta(0)) as dead:
+        assert dead == ["A"]
+    lease.open()
+    await asyncio.wait_for(lease.lost.wait(), 60)
+    await lease.close()  # the engine has been closed before
+    async with other.replicas.taking_over("B", timedelta(hours=1)) as dead:
+        assert dead == ["A"]
+    for each in (ledger, other):
+        await each.close()
+
+
 class NoEngine:
     """Notes whose work it was to take over."""
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sre_bot.errors import BadRequest
+from sre_bot.errors import BadRequest, NotApproved
 from sre_bot.incidents.model import Approval, ApprovalState
-from sre_bot.workflows.approvals import UNKNOWN
+from sre_bot.workflows.rollback import UNKNOWN
 from tests.workflows.hall import ARGUMENTS, TOOL, Board, Hall, Shelf, living
 from tests.workflows.wall import AFTER, BEFORE
 
@@ -236,6 +236,43 @@ async def test_an_approval_that_the_agent_could_not_be_told_of_is_void(tmp_path:
         await hall.proposals.applied(approval.id, ran=False)
         await hall.shows(ApprovalState.EXPIRED)
         assert await hall.proposals.holds_up("C1", "1.0") == ""
+
+
+@pytest.mark.parametrize("ran", [True, False])
+async def test_a_call_that_had_not_begun_when_its_run_ended_never_will(tmp_path: Path, ran: bool):
+    async with living(tmp_path, Board()) as hall:
+        approval = await hall.propose()
+        await hall.proposals.decide(approval.id, "Ada", approve=True)
+        await hall.ledger.approvals.move(approval.tool_use_id, ApprovalState.EXECUTING)
+        await hall.proposals.applied(approval.id, ran=ran)
+        await hall.shows(ApprovalState.EXPIRED)
+        with pytest.raises(NotApproved):
+            await hall.ledger.approvals.consume(approval.tool_use_id, approval.tool, approval.arguments)
+
+
+async def test_who_decides_while_the_change_is_made_is_told_what_became_of_it(tmp_path: Path):
+    async with living(tmp_path, Board()) as hall:
+        approval = await hall.propose()
+
+        async def carry_out() -> None:
+            await hall.proposals.decide(approval.id, "Ada", approve=True)
+            await hall.ledger.approvals.move(approval.tool_use_id, ApprovalState.EXECUTING)
+            await hall.hand.call(TOOL, ARGUMENTS, approval.tool_use_id)
+
+        hall.electorate.meanwhile = carry_out
+        with pytest.raises(BadRequest, match="is succeeded already"):
+            await hall.proposals.decide(approval.id, "Bo", approve=True)
+        assert hall.env_file.read_text() == "DB_POOL_SIZE=20\n"
+
+
+async def test_what_the_cards_of_a_thread_offer_is_shown_anew_when_its_incident_is_over(tmp_path: Path):
+    async with living(tmp_path, Board()) as hall:
+        approval = await begin(hall)
+        await hall.ledger.approvals.move(approval.tool_use_id, ApprovalState.SUCCEEDED, outcome="done")
+        await hall.shows(ApprovalState.SUCCEEDED)
+        await hall.ledger.approvals.note(approval.id, verdict="RECOVERED: no threshold")
+        await hall.proposals.offer_anew("C1", "1.0", "7:1")
+        await hall.until(lambda: hall.board.newest(approval.id).offer)  # type: ignore[union-attr]  # it hangs there
 
 
 async def test_a_conversation_waits_while_its_proposal_is_undecided_or_unread(tmp_path: Path):

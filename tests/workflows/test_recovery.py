@@ -165,6 +165,18 @@ async def test_a_decision_after_which_a_run_proposed_anew_holds_the_thread_up_no
     await turns.close()
 
 
+@pytest.mark.parametrize(("attempts", "ran"), [(1, True), (MOST_ATTEMPTS, False)])
+async def test_a_decision_whose_run_is_not_begun_again_holds_the_thread_up_no_more(
+    ledger, make_turns, room, attempts, ran
+):
+    await left_behind(ledger, "act:7", "", author="", attempts=attempts)
+    room.complete = ran  # what was left behind says that it is whole
+    turns, heard = make_turns(), Heard()
+    await Recovery(ledger, room, turns, Circumstances(proposals=cast(Proposing, heard))).recover()
+    assert heard.applied_ones == [(7, ran)]
+    await turns.close()
+
+
 async def test_a_run_whose_call_nobody_was_shown_is_begun_again_and_the_call_is_void(
     ledger, model, make_turns, room, recover
 ):

@@ -10,7 +10,7 @@ import pytest
 from sre_bot.clients.prometheus import Series
 from sre_bot.errors import BadRequest, Unreachable
 from sre_bot.incidents.model import Approval, ApprovalState
-from sre_bot.workflows.rollback import CHANGED
+from sre_bot.workflows.rollback import CHANGED, UNKNOWN
 from tests.tools.conftest import FakeMetrics, one
 from tests.workflows.hall import ARGUMENTS, TOOL, Board, Hall, Shelf, living
 
@@ -57,7 +57,9 @@ async def worse(folder: Path, **more: object) -> AsyncIterator[tuple[Hall, Appro
     """A change that did not help, and its way back."""
     async with living(folder, Board(), metrics=BREACHED, **more) as hall:  # type: ignore[arg-type]
         approval = await change(hall)
-        yield hall, approval, await offered(hall, approval)
+        way_back = await offered(hall, approval)
+        await hall.asked(2)  # the verdict is told after the card offers it
+        yield hall, approval, way_back
 
 
 async def test_where_the_figures_did_not_recover_the_card_offers_the_sealed_way_back(tmp_path: Path):
@@ -275,6 +277,20 @@ async def test_a_call_that_was_taken_before_the_death_is_waited_for_and_not_made
         await hall.ledger.approvals.move(rollback.tool_use_id, ApprovalState.SUCCEEDED, outcome="done by the other")
         await hall.until(lambda: any("done by the other" in text for text in hall.desk.texts))
         assert hall.hand.calls == []
+
+
+async def test_a_rollback_whose_process_died_is_shown_as_one_of_unknown_outcome(tmp_path: Path):
+    async with worse(tmp_path) as (hall, _, rollback):
+        for state in (ApprovalState.APPROVED, ApprovalState.EXECUTING):
+            await hall.ledger.approvals.move(rollback.tool_use_id, state, by="Ada")
+        await hall.ledger.approvals.consume(rollback.tool_use_id, TOOL, BACK)
+        board = hall.board
+    async with living(tmp_path, board, metrics=BREACHED, boot="b2", longest=1.0) as hall:
+        await hall.rollbacks.schedule(await hall.get(rollback.id))
+        await hall.until(
+            lambda: (card := hall.board.newest(rollback.id)) and card.approval.state is ApprovalState.FAILED
+        )
+        assert (await hall.get(rollback.id)).outcome == UNKNOWN
 
 
 async def test_an_outcome_that_a_dead_process_told_nobody_is_told_by_the_next(tmp_path: Path):

@@ -111,9 +111,13 @@ async def test_more_mentions_than_places_are_all_answered(ledger, model, make_tu
 
 
 async def test_more_runs_than_places_wait_and_say_so(model, make_turns, room):
+    await model.fault(kind="hang_mid", count=1)
     turns = make_turns(concurrent=1)
     await turns.submit(prompt("QUESTION", ts="1.0", thread_ts="1.0"))
+    await room.spoken("1.0")
     await turns.submit(prompt("QUESTION", ts="2.0", thread_ts="2.0"))
+    await room.spoken("2.0")
+    assert await turns.stop("C1", "1.0")
     await room.ends(2)
     notices = [[event for event in events if isinstance(event, Notice)] for events in room.replies.values()]
     assert sorted(len(found) for found in notices) == [0, 1]
