@@ -89,7 +89,6 @@ def register(
         briefer: tells who asks to catch up, before any model reads that.
     """
     mention = f"<@{bot_user}>"
-
     in_order = _InOrder()
 
     async def take(event: dict[str, Any], body: dict[str, Any]) -> None:
@@ -123,9 +122,8 @@ class _InOrder:
 
     def of(self, event: Mapping[str, Any]) -> asyncio.Lock:
         """The turn of a message in its thread."""
-        return self._threads.setdefault(
-            (event["channel"], event.get("thread_ts") or event.get("ts", "")), asyncio.Lock()
-        )
+        place = (event["channel"], event.get("thread_ts") or event.get("ts", ""))
+        return self._threads.setdefault(place, asyncio.Lock())
 
 
 async def _take(

@@ -122,9 +122,16 @@ async def test_a_late_symptom_reopens_the_question_after_a_pause_that_doubles(ur
 
 
 async def test_what_comes_back_is_asked_about_again_and_each_end_is_told_once(url: str, wall: Wall) -> None:
+    over: list[str] = []
+
+    async def note(_channel: str, _thread_ts: str, episode: str) -> None:
+        over.append(episode)
+
     async with living(url, wall, SRE_ASK_AGAIN=0.1) as house:
+        house.work.closed = note
         await house.receive(page("P1", service="api-server"))
         await house.settled()
+        assert over == []
         await house.receive(resolution("P1", 60, "api-server"))
         await house.settled()
         await house.receive(change("P1", "annotated", 70))
@@ -137,6 +144,7 @@ async def test_what_comes_back_is_asked_about_again_and_each_end_is_told_once(ur
         await house.receive(resolution("P1", 120, "api-server"))
         await house.settled()
     assert [key.rpartition(":")[2] for key, _ in wall.told] == ["1", "2"]
+    assert over == ["1:1", "1:2"], "what cards beside it offer is looked at anew"
     assert "Resolved" in wall.told[0][1]
     assert "1 min" in wall.told[0][1]
 
