@@ -265,11 +265,16 @@ async def test_a_process_that_dies_while_it_calls_is_followed_by_one_that_calls(
         assert hall.env_file.read_text() == "DB_POOL_SIZE=1\n"
 
 
+async def take(hall: Hall, rollback: Approval) -> None:
+    """A tool process takes the call, and nobody hears of it again."""
+    for state in (ApprovalState.APPROVED, ApprovalState.EXECUTING):
+        await hall.ledger.approvals.move(rollback.tool_use_id, state, by="Ada")
+    await hall.ledger.approvals.consume(rollback.tool_use_id, TOOL, BACK)
+
+
 async def test_a_call_that_was_taken_before_the_death_is_waited_for_and_not_made_again(tmp_path: Path):
     async with worse(tmp_path) as (hall, _, rollback):
-        for state in (ApprovalState.APPROVED, ApprovalState.EXECUTING):
-            await hall.ledger.approvals.move(rollback.tool_use_id, state, by="Ada")
-        await hall.ledger.approvals.consume(rollback.tool_use_id, TOOL, BACK)
+        await take(hall, rollback)
         board = hall.board
     async with living(tmp_path, board, metrics=BREACHED, boot="b2") as hall:
         await hall.rollbacks.schedule(await hall.get(rollback.id))
@@ -281,9 +286,7 @@ async def test_a_call_that_was_taken_before_the_death_is_waited_for_and_not_made
 
 async def test_a_rollback_whose_process_died_is_shown_as_one_of_unknown_outcome(tmp_path: Path):
     async with worse(tmp_path) as (hall, _, rollback):
-        for state in (ApprovalState.APPROVED, ApprovalState.EXECUTING):
-            await hall.ledger.approvals.move(rollback.tool_use_id, state, by="Ada")
-        await hall.ledger.approvals.consume(rollback.tool_use_id, TOOL, BACK)
+        await take(hall, rollback)
         board = hall.board
     async with living(tmp_path, board, metrics=BREACHED, boot="b2", longest=1.0) as hall:
         await hall.rollbacks.schedule(await hall.get(rollback.id))
